@@ -1,0 +1,1 @@
+"""Values every other layer may use; imports nothing of ours."""

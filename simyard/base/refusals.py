@@ -1,0 +1,71 @@
+"""Refusals: the expected outcomes that are not a success, in our words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refused(StrEnum):
+    """Every reason a verb may refuse. A dialect has a row for each one it can meet."""
+
+    # who asks
+    NO_KEY = "no_key"
+    WRONG_KEY = "wrong_key"
+    KEY_DISABLED = "key_disabled"
+    KEY_SCOPE = "key_scope"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    ACCOUNT_LOCKED = "account_locked"
+    OVER_BUDGET = "over_budget"
+
+    # what was asked
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    UNKNOWN_METHOD = "unknown_method"
+    UNKNOWN_COUNTRY = "unknown_country"
+    UNKNOWN_SERVICE = "unknown_service"
+    UNKNOWN_POOL = "unknown_pool"
+    SERVICE_PROHIBITED = "service_prohibited"
+
+    # ordering
+    NO_NUMBERS = "no_numbers"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    NOT_PRICED = "not_priced"
+    PRICE_TOO_HIGH = "price_too_high"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+
+    # acting on a lease
+    UNKNOWN_LEASE = "unknown_lease"
+    TOO_EARLY = "too_early"
+    CODE_RECEIVED = "code_received"
+    LEASE_CLOSED = "lease_closed"
+
+    # supplying
+    UNKNOWN_NUMBER = "unknown_number"
+    NUMBER_TAKEN = "number_taken"
+    POOL_TAKEN = "pool_taken"
+
+    # accounts, money and set-up
+    UNKNOWN_ACCOUNT = "unknown_account"
+    EMAIL_TAKEN = "email_taken"
+    REFERENCE_TAKEN = "reference_taken"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    NO_RATE = "no_rate"
+
+    # the platform itself
+    UPSTREAM_FAILED = "upstream_failed"
+    BUSY = "busy"
+    INTERNAL = "internal"
+
+
+class Refusal(Exception):
+    """A refused command: the reason, and facts as keywords for whoever renders it."""
+
+    def __init__(self, reason: Refused, **facts: object) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.facts = facts
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        return f"{self.reason.value}({facts})"

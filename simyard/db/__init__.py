@@ -1,0 +1,1 @@
+"""PostgreSQL: transactions, lanes, the due loop, SQL files, migrations, the embedded server."""

@@ -1,0 +1,671 @@
+-- The schema all migrations add up to. Generated: python -m simyard.db.migrate --write-schema
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TABLE public.account (
+    id bigint NOT NULL,
+    email text NOT NULL,
+    role text NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    password_hash text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['buyer'::text, 'supplier'::text, 'operator'::text]))),
+    CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'locked'::text])))
+);
+
+ALTER TABLE public.account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE public.lease_id
+    AS integer
+    START WITH 10000
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.activation (
+    id bigint DEFAULT nextval('public.lease_id'::regclass) NOT NULL,
+    account_id bigint NOT NULL,
+    pool_id bigint NOT NULL,
+    number_id bigint,
+    msisdn text,
+    country text NOT NULL,
+    service_id smallint NOT NULL,
+    service_label text NOT NULL,
+    country_label text NOT NULL,
+    state text NOT NULL,
+    is_open boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['acquiring'::text, 'waiting'::text, 'received'::text, 'waiting_again'::text]))) STORED NOT NULL,
+    repeatable boolean DEFAULT false NOT NULL,
+    price bigint NOT NULL,
+    currency text NOT NULL,
+    margin bigint NOT NULL,
+    earning bigint NOT NULL,
+    earning_currency text NOT NULL,
+    supplier_id bigint,
+    code text,
+    messages integer DEFAULT 0 NOT NULL,
+    ordered_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT activation_check CHECK (((margin >= 0) AND (margin <= price))),
+    CONSTRAINT activation_check1 CHECK (((number_id IS NULL) = (msisdn IS NULL))),
+    CONSTRAINT activation_check2 CHECK (((number_id IS NOT NULL) OR (state = ANY (ARRAY['acquiring'::text, 'failed'::text])))),
+    CONSTRAINT activation_check3 CHECK (((received_at IS NOT NULL) = (messages > 0))),
+    CONSTRAINT activation_check4 CHECK (((state <> ALL (ARRAY['canceled'::text, 'expired'::text, 'failed'::text])) OR (messages = 0))),
+    CONSTRAINT activation_check5 CHECK (((supplier_id IS NOT NULL) OR (earning = 0))),
+    CONSTRAINT activation_country_label_check CHECK ((length(country_label) <= 200)),
+    CONSTRAINT activation_earning_check CHECK ((earning >= 0)),
+    CONSTRAINT activation_price_check CHECK ((price >= 0)),
+    CONSTRAINT activation_service_label_check CHECK ((length(service_label) <= 200)),
+    CONSTRAINT activation_state_check CHECK ((state = ANY (ARRAY['acquiring'::text, 'waiting'::text, 'received'::text, 'waiting_again'::text, 'failed'::text, 'canceled'::text, 'expired'::text, 'finished'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.api_key (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    hint text NOT NULL,
+    scopes text[] NOT NULL,
+    networks cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    pool_id bigint,
+    CONSTRAINT api_key_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT api_key_scopes_check CHECK ((scopes <@ ARRAY['read'::text, 'order'::text, 'supply'::text]))
+);
+
+ALTER TABLE public.api_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.audit (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE UNLOGGED TABLE public.budget (
+    account_id bigint NOT NULL,
+    verb text NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    quota integer NOT NULL,
+    used integer NOT NULL,
+    granted integer NOT NULL,
+    CONSTRAINT budget_check CHECK (((used >= 0) AND (used <= quota))),
+    CONSTRAINT budget_granted_check CHECK ((granted >= 0)),
+    CONSTRAINT budget_quota_check CHECK ((quota > 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.claim_cursor (
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    operator_id integer NOT NULL,
+    service_id smallint NOT NULL,
+    "position" bigint NOT NULL,
+    number_id bigint NOT NULL
+);
+
+CREATE TABLE public.country (
+    iso2 text NOT NULL,
+    name text NOT NULL,
+    calling_code integer NOT NULL,
+    CONSTRAINT country_calling_code_check CHECK (((calling_code >= 1) AND (calling_code <= 9999))),
+    CONSTRAINT country_iso2_check CHECK ((iso2 ~ '^[A-Z]{2}$'::text))
+);
+
+CREATE TABLE public.transfer (
+    id bigint NOT NULL,
+    reference text NOT NULL,
+    kind text NOT NULL,
+    debit_id bigint NOT NULL,
+    credit_id bigint NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT transfer_amount_check CHECK ((amount > 0)),
+    CONSTRAINT transfer_check CHECK ((debit_id <> credit_id)),
+    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'earning'::text, 'margin'::text, 'exchange'::text])))
+);
+
+CREATE VIEW public.entry AS
+ SELECT transfer.id AS transfer_id,
+    transfer.debit_id AS ledger_account_id,
+    transfer.currency,
+    (- transfer.amount) AS amount
+   FROM public.transfer
+UNION ALL
+ SELECT transfer.id AS transfer_id,
+    transfer.credit_id AS ledger_account_id,
+    transfer.currency,
+    transfer.amount
+   FROM public.transfer;
+
+CREATE TABLE public.exchange_rate (
+    currency text NOT NULL,
+    rate_nanos bigint NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT exchange_rate_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT exchange_rate_rate_nanos_check CHECK ((rate_nanos > 0))
+);
+
+CREATE TABLE public.idempotency (
+    account_id bigint NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    activation_id bigint,
+    outcome bytea,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+CREATE TABLE public.ledger_account (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    account_id bigint,
+    currency text NOT NULL,
+    CONSTRAINT ledger_account_check CHECK (((kind = ANY (ARRAY['available'::text, 'held'::text])) = (account_id IS NOT NULL))),
+    CONSTRAINT ledger_account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'revenue'::text, 'clearing'::text, 'bank'::text])))
+);
+
+ALTER TABLE public.ledger_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.message (
+    id bigint NOT NULL,
+    activation_id bigint NOT NULL,
+    sender text NOT NULL,
+    body text,
+    code text,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.message_dropped (
+    pool_id bigint NOT NULL,
+    day date NOT NULL,
+    reason text NOT NULL,
+    count bigint NOT NULL
+);
+
+ALTER TABLE public.message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.message_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.message_seen (
+    activation_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    sent_at timestamp with time zone,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.misuse (
+    account_id bigint NOT NULL,
+    day date NOT NULL,
+    count bigint NOT NULL
+);
+
+CREATE TABLE public.mobile_operator (
+    id integer NOT NULL,
+    plmn text NOT NULL,
+    country text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT mobile_operator_plmn_check CHECK ((plmn ~ '^[0-9]{5,6}$'::text))
+);
+
+CREATE TABLE public.number (
+    id bigint NOT NULL,
+    msisdn text NOT NULL,
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    operator_id integer,
+    port text NOT NULL,
+    placed_at timestamp with time zone,
+    rent boolean DEFAULT false NOT NULL,
+    listed boolean NOT NULL,
+    blocked boolean DEFAULT false NOT NULL,
+    lease_id bigint,
+    available boolean GENERATED ALWAYS AS ((listed AND (NOT blocked) AND (lease_id IS NULL))) STORED NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT number_msisdn_check CHECK ((msisdn ~ '^\+[1-9][0-9]{5,14}$'::text)),
+    CONSTRAINT number_port_check CHECK ((length(port) <= 100))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE public.number ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.number_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.pool (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    supplier_id bigint,
+    enabled boolean DEFAULT true NOT NULL,
+    reserved_for smallint,
+    share_basis_points integer NOT NULL,
+    rent_allowed boolean DEFAULT false NOT NULL,
+    online_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    consent text,
+    consented_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT pool_check CHECK (((consent IS NULL) = (consented_at IS NULL))),
+    CONSTRAINT pool_check1 CHECK (((kind = 'direct'::text) <= (supplier_id IS NOT NULL))),
+    CONSTRAINT pool_consent_check CHECK ((consent <> ''::text)),
+    CONSTRAINT pool_kind_check CHECK ((kind = ANY (ARRAY['direct'::text, 'partner'::text, 'upstream'::text, 'sandbox'::text]))),
+    CONSTRAINT pool_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT pool_share_basis_points_check CHECK (((share_basis_points >= 0) AND (share_basis_points <= 10000)))
+);
+
+ALTER TABLE public.pool ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.pool_id_seq
+    START WITH 3001
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.price (
+    service_id smallint NOT NULL,
+    country text NOT NULL,
+    pool_id bigint,
+    amount bigint NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT price_amount_check CHECK ((amount >= 0))
+);
+
+CREATE TABLE public.sandbox_message (
+    activation_id bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.schema_migration (
+    number integer NOT NULL,
+    name text NOT NULL,
+    digest text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.service (
+    id smallint NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    category text NOT NULL,
+    prohibited boolean NOT NULL
+);
+
+CREATE TABLE public.service_permission (
+    account_id bigint NOT NULL,
+    service_id smallint NOT NULL,
+    proof text NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    CONSTRAINT service_permission_proof_check CHECK ((proof <> ''::text))
+);
+
+CREATE TABLE public.shelf (
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    available bigint NOT NULL
+);
+
+CREATE TABLE public.shelf_used (
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    service_id smallint NOT NULL,
+    used bigint NOT NULL
+);
+
+CREATE TABLE public.stock_change (
+    id bigint NOT NULL,
+    number_id bigint NOT NULL
+);
+
+ALTER TABLE public.stock_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.stock_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.stock_counted (
+    number_id bigint NOT NULL,
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    through bigint NOT NULL
+);
+
+ALTER TABLE public.transfer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.transfer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.wallet (
+    account_id bigint NOT NULL,
+    currency text NOT NULL,
+    available_id bigint NOT NULL,
+    held_id bigint NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT wallet_available_not_negative CHECK ((available >= 0)),
+    CONSTRAINT wallet_held_not_negative CHECK ((held >= 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_email_taken UNIQUE (email);
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (account_id, verb);
+
+ALTER TABLE ONLY public.claim_cursor
+    ADD CONSTRAINT claim_cursor_pkey PRIMARY KEY (pool_id, country, operator_id, service_id);
+
+ALTER TABLE ONLY public.country
+    ADD CONSTRAINT country_pkey PRIMARY KEY (iso2);
+
+ALTER TABLE ONLY public.exchange_rate
+    ADD CONSTRAINT exchange_rate_pkey PRIMARY KEY (currency);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (account_id, key);
+
+ALTER TABLE ONLY public.ledger_account
+    ADD CONSTRAINT ledger_account_id_currency_key UNIQUE (id, currency);
+
+ALTER TABLE ONLY public.ledger_account
+    ADD CONSTRAINT ledger_account_kind_account_id_currency_key UNIQUE NULLS NOT DISTINCT (kind, account_id, currency);
+
+ALTER TABLE ONLY public.ledger_account
+    ADD CONSTRAINT ledger_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.message_dropped
+    ADD CONSTRAINT message_dropped_pkey PRIMARY KEY (pool_id, day, reason);
+
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.message_seen
+    ADD CONSTRAINT message_seen_pkey PRIMARY KEY (activation_id, digest);
+
+ALTER TABLE ONLY public.misuse
+    ADD CONSTRAINT misuse_pkey PRIMARY KEY (account_id, day);
+
+ALTER TABLE ONLY public.mobile_operator
+    ADD CONSTRAINT mobile_operator_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mobile_operator
+    ADD CONSTRAINT mobile_operator_plmn_key UNIQUE (plmn);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_taken UNIQUE (msisdn);
+
+ALTER TABLE ONLY public.pool
+    ADD CONSTRAINT pool_name_taken UNIQUE (name);
+
+ALTER TABLE ONLY public.pool
+    ADD CONSTRAINT pool_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_country_service_id_pool_id_key UNIQUE NULLS NOT DISTINCT (country, service_id, pool_id);
+
+ALTER TABLE ONLY public.sandbox_message
+    ADD CONSTRAINT sandbox_message_pkey PRIMARY KEY (activation_id);
+
+ALTER TABLE ONLY public.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.service_permission
+    ADD CONSTRAINT service_permission_pkey PRIMARY KEY (account_id, service_id);
+
+ALTER TABLE ONLY public.service
+    ADD CONSTRAINT service_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.service
+    ADD CONSTRAINT service_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.shelf
+    ADD CONSTRAINT shelf_pkey PRIMARY KEY (country, pool_id);
+
+ALTER TABLE ONLY public.shelf_used
+    ADD CONSTRAINT shelf_used_pkey PRIMARY KEY (country, pool_id, service_id);
+
+ALTER TABLE ONLY public.stock_change
+    ADD CONSTRAINT stock_change_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.stock_counted
+    ADD CONSTRAINT stock_counted_pkey PRIMARY KEY (number_id);
+
+ALTER TABLE ONLY public.transfer
+    ADD CONSTRAINT transfer_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.transfer
+    ADD CONSTRAINT transfer_reference_taken UNIQUE (reference);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_available_id_key UNIQUE (available_id);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_held_id_key UNIQUE (held_id);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_pkey PRIMARY KEY (account_id);
+
+CREATE INDEX activation_by_account ON public.activation USING btree (account_id, id);
+
+CREATE INDEX activation_due ON public.activation USING btree (expires_at) WHERE is_open;
+
+CREATE UNIQUE INDEX activation_number_serves_a_service_once ON public.activation USING btree (number_id, service_id) WHERE (NOT repeatable);
+
+CREATE UNIQUE INDEX activation_one_open_per_number ON public.activation USING btree (number_id) WHERE is_open;
+
+CREATE INDEX api_key_by_account ON public.api_key USING btree (account_id);
+
+CREATE INDEX idempotency_to_forget ON public.idempotency USING btree (created_at);
+
+CREATE INDEX message_by_activation ON public.message USING btree (activation_id, id);
+
+CREATE INDEX message_seen_to_forget ON public.message_seen USING btree (seen_at);
+
+CREATE INDEX message_to_erase ON public.message USING btree (received_at) WHERE (body IS NOT NULL);
+
+CREATE INDEX number_listed_by_pool ON public.number USING btree (pool_id) WHERE listed;
+
+CREATE INDEX number_operator_shelf ON public.number USING btree (pool_id, operator_id, "position", id) WHERE (available AND (operator_id IS NOT NULL));
+
+CREATE INDEX number_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE available;
+
+CREATE INDEX pool_by_supplier ON public.pool USING btree (supplier_id);
+
+CREATE INDEX sandbox_message_due ON public.sandbox_message USING btree (due_at);
+
+CREATE INDEX transfer_by_credit ON public.transfer USING btree (credit_id, id);
+
+CREATE INDEX transfer_by_debit ON public.transfer USING btree (debit_id, id);
+
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER transfer_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.transfer FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.activation
+    ADD CONSTRAINT activation_supplier_id_fkey FOREIGN KEY (supplier_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+
+ALTER TABLE ONLY public.ledger_account
+    ADD CONSTRAINT ledger_account_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+
+ALTER TABLE ONLY public.message_dropped
+    ADD CONSTRAINT message_dropped_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.message_seen
+    ADD CONSTRAINT message_seen_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+
+ALTER TABLE ONLY public.misuse
+    ADD CONSTRAINT misuse_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.mobile_operator
+    ADD CONSTRAINT mobile_operator_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.mobile_operator(id);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.pool
+    ADD CONSTRAINT pool_reserved_for_fkey FOREIGN KEY (reserved_for) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.pool
+    ADD CONSTRAINT pool_supplier_id_fkey FOREIGN KEY (supplier_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.sandbox_message
+    ADD CONSTRAINT sandbox_message_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+
+ALTER TABLE ONLY public.service_permission
+    ADD CONSTRAINT service_permission_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.service_permission
+    ADD CONSTRAINT service_permission_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.shelf
+    ADD CONSTRAINT shelf_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.shelf
+    ADD CONSTRAINT shelf_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.shelf_used
+    ADD CONSTRAINT shelf_used_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.shelf_used
+    ADD CONSTRAINT shelf_used_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.shelf_used
+    ADD CONSTRAINT shelf_used_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.transfer
+    ADD CONSTRAINT transfer_credit_id_currency_fkey FOREIGN KEY (credit_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.transfer
+    ADD CONSTRAINT transfer_debit_id_currency_fkey FOREIGN KEY (debit_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_available_id_currency_fkey FOREIGN KEY (available_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_held_id_currency_fkey FOREIGN KEY (held_id, currency) REFERENCES public.ledger_account(id, currency);

@@ -1,0 +1,149 @@
+"""What tests share: a real PostgreSQL, a fresh database each, and a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from simyard.base.clock import ManualClock
+from simyard.db import embedded
+from simyard.db.database import Database, Tx
+from simyard.db.migrate import migrate, read_migrations
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def with_database(url: str, database: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+async def execute(url: str, *statements: str) -> None:
+    """Runs statements outside a transaction on a connection of their own."""
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder all workers of one test session share; removed by the last of them to end."""
+    # Every worker is told the same id of the run; alone, the process is the run.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"alone-{os.getpid()}-{secrets.token_hex(4)}"
+    # Not under tmp_path_factory: the server runs as another user when we are root, and sockets need short paths.
+    digest = hashlib.sha256(run.encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"simyard-tests-{digest}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(users, fcntl.LOCK_SH)
+    yield folder
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(users)
+
+
+@pytest.fixture(scope="session")
+def server_url(session_folder: Path) -> Iterator[str]:
+    """The server tests make their databases on: SIMYARD_DATABASE_URL, or one embedded server for all workers."""
+    if url := os.environ.get("SIMYARD_DATABASE_URL"):
+        yield url
+        return
+    server = embedded.start(session_folder, durable=False)
+    yield server.url("postgres")
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str, session_folder: Path) -> str:
+    """The name of a database with every migration applied; made once, copied by each test."""
+    everything = "".join(str(migration) + migration.digest for migration in read_migrations())
+    # The folder's name keeps two sessions on one server apart.
+    name = f"template_{session_folder.name[-12:]}_{hashlib.sha256(everything.encode()).hexdigest()[:8]}"
+    with locked(session_folder / "template"):
+        asyncio.run(_make_template(server_url, name))
+    return name
+
+
+async def _make_template(server_url: str, name: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        if await connection.fetchval("SELECT datistemplate FROM pg_database WHERE datname = $1", name):
+            return
+        await connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        await connection.execute(f"CREATE DATABASE {name}")
+        await migrate(with_database(server_url, name))
+        # Set last: it says that the template is complete.
+        await connection.execute(f"ALTER DATABASE {name} IS_TEMPLATE true")
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One worker at a time."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+@pytest.fixture
+async def database_url(server_url: str, template_database: str) -> AsyncIterator[str]:
+    """A fresh database with every migration applied."""
+    name = f"test_{secrets.token_hex(8)}"
+    await execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield with_database(server_url, name)
+    await execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_database_url(server_url: str) -> AsyncIterator[str]:
+    """A fresh database without a single table."""
+    name = f"test_{secrets.token_hex(8)}"
+    await execute(server_url, f"CREATE DATABASE {name}")
+    yield with_database(server_url, name)
+    await execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on the fresh database."""
+    database = await Database.connect(database_url, application_name="simyard test")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def tx(database: Database) -> AsyncIterator[Tx]:
+    """A transaction on the fresh database, committed at the end of the test."""
+    async with database.transaction() as tx:
+        yield tx
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at noon of 1 March 2026."""
+    return ManualClock(START)

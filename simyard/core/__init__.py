@@ -1,0 +1,1 @@
+"""What the product does: verbs that take a transaction and our own words."""

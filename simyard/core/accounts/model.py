@@ -1,0 +1,66 @@
+"""Accounts, keys and callers as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from simyard.base.ids import AccountId, PoolId
+
+
+class Role(StrEnum):
+    BUYER = "buyer"
+    SUPPLIER = "supplier"
+    OPERATOR = "operator"
+
+
+class AccountState(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LOCKED = "locked"
+
+
+class Scope(StrEnum):
+    """What a key may do: look, spend, or report numbers and messages."""
+
+    READ = "read"
+    ORDER = "order"
+    SUPPLY = "supply"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: AccountId
+    email: str
+    role: Role
+    state: AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, and when it came in. The pool is the one its key was issued for, if any."""
+
+    account_id: AccountId
+    email: str
+    pool_id: PoolId | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddAccount:
+    """The password is optional: an account may live on keys alone. Its wallet will hold this one currency."""
+
+    email: str
+    role: Role
+    password_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueKey:
+    """Networks are an allow list of CIDR ranges; empty allows every address."""
+
+    account_id: AccountId
+    scopes: tuple[Scope, ...]
+    networks: tuple[str, ...] = ()
+    pool_id: PoolId | None = None

@@ -1,0 +1,96 @@
+"""The rows of accounts and keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from simyard.base.ids import AccountId, KeyId, PoolId
+from simyard.core.accounts.model import Account, AccountState, Role, Scope
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    id: KeyId
+    hint: str
+    scopes: tuple[Scope, ...]
+    networks: tuple[str, ...]
+    enabled: bool
+    pool_id: PoolId | None
+    created_at: datetime
+
+
+def _account(row: asyncpg.Record) -> Account:
+    return Account(AccountId(row["id"]), row["email"], Role(row["role"]), AccountState(row["state"]))
+
+
+async def insert_account(
+    tx: Tx, *, email: str, role: Role, password_hash: str | None, now: datetime
+) -> Account:
+    (row,) = await _queries.insert_account.rows(
+        tx, email=email, role=role, password_hash=password_hash, now=now
+    )
+    return _account(row)
+
+
+async def find_account(tx: Tx, *, email: str) -> Account | None:
+    row = await _queries.find_account.row(tx, email=email)
+    return None if row is None else _account(row)
+
+
+async def set_account_state(tx: Tx, *, email: str, state: AccountState) -> Account | None:
+    row = await _queries.set_account_state.row(tx, email=email, state=state)
+    return None if row is None else _account(row)
+
+
+async def insert_key(
+    tx: Tx,
+    *,
+    account_id: AccountId,
+    digest: bytes,
+    hint: str,
+    scopes: tuple[Scope, ...],
+    networks: tuple[str, ...],
+    pool_id: PoolId | None,
+    now: datetime,
+) -> KeyId:
+    return KeyId(
+        await _queries.insert_key.value(
+            tx,
+            account_id=account_id,
+            digest=digest,
+            hint=hint,
+            scopes=list(scopes),
+            networks=list(networks),
+            pool_id=pool_id,
+            now=now,
+        )
+    )
+
+
+async def set_key_enabled(tx: Tx, *, account_id: AccountId, key_id: KeyId, enabled: bool) -> bool:
+    return (
+        await _queries.set_key_enabled.value(tx, account_id=account_id, key_id=key_id, enabled=enabled)
+        is not None
+    )
+
+
+async def list_keys(tx: Tx, *, account_id: AccountId) -> list[KeyRow]:
+    return [
+        KeyRow(
+            KeyId(row["id"]),
+            row["hint"],
+            tuple(Scope(scope) for scope in row["scopes"]),
+            tuple(row["networks"]),
+            row["enabled"],
+            row["pool_id"],
+            row["created_at"],
+        )
+        for row in await _queries.list_keys.rows(tx, account_id=account_id)
+    ]

@@ -1,0 +1,22 @@
+-- name: insert_account
+INSERT INTO account (email, role, password_hash, created_at)
+VALUES (:email, :role, :password_hash, :now)
+RETURNING id, email, role, state;
+
+-- name: find_account
+SELECT id, email, role, state FROM account WHERE email = :email;
+
+-- name: set_account_state
+UPDATE account SET state = :state WHERE email = :email RETURNING id, email, role, state;
+
+-- name: insert_key
+INSERT INTO api_key (account_id, digest, hint, scopes, networks, pool_id, created_at)
+VALUES (:account_id, :digest, :hint, :scopes::text[], :networks::text[]::cidr[], :pool_id, :now)
+RETURNING id;
+
+-- name: set_key_enabled
+UPDATE api_key SET enabled = :enabled WHERE account_id = :account_id AND id = :key_id RETURNING id;
+
+-- name: list_keys
+SELECT id, hint, scopes, networks::text[] AS networks, enabled, pool_id, created_at
+  FROM api_key WHERE account_id = :account_id ORDER BY id;

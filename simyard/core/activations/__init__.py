@@ -1,0 +1,1 @@
+"""Activations: one service on one number for some minutes."""

@@ -1,0 +1,146 @@
+"""What decides about orders and cancels from values alone."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from simyard.base.ids import ActivationId, LedgerAccountId
+from simyard.base.refusals import Refusal, Refused
+from simyard.core.activations import machine
+from simyard.core.activations.machine import Event, MoneyMove, State
+from simyard.core.activations.model import ActOnActivation, LockedActivation, OrderNumber
+from simyard.core.pricing.model import Quote
+from simyard.core.wallet.model import SharedKind, Transfer, TransferKind, Wallet
+
+SharedAccounts: TypeAlias = Mapping[tuple[SharedKind, str], LedgerAccountId]
+
+
+def fingerprint(command: OrderNumber) -> bytes:
+    """What must be the same for two orders to be one under an idempotency key."""
+    wanted = (
+        command.service_id,
+        command.country,
+        command.service_label,
+        command.country_label,
+        command.pool_id,
+        command.operator_id,
+        command.excluded,
+        command.price_max,
+    )
+    return hashlib.sha256(msgspec.json.encode(wanted)).digest()
+
+
+def judge_cancel(activation: LockedActivation, command: ActOnActivation, available: int) -> Refusal | None:
+    """Why this cancel must be refused, or None.
+
+    First match wins: CODE_RECEIVED, LEASE_CLOSED, TOO_EARLY (`seconds` left). After the activation's time ran out
+    no cancel is too early.
+    """
+    if activation.messages and activation.state is not State.WAITING_AGAIN:
+        return Refusal(
+            Refused.CODE_RECEIVED,
+            activation_id=activation.id,
+            msisdn=activation.msisdn,
+            service_label=activation.service_label,
+            code=activation.code,
+        )
+    if machine.step(activation.state, Event.CANCELED) is None:
+        return Refusal(
+            Refused.LEASE_CLOSED,
+            activation_id=activation.id,
+            state=activation.state,
+            refunded=activation.price,
+            currency=activation.currency,
+            available=available,
+        )
+    age = (command.now - activation.ordered_at).total_seconds()
+    if (
+        activation.state is State.WAITING
+        and age < command.locked_seconds
+        and command.now < activation.expires_at
+    ):
+        return Refusal(Refused.TOO_EARLY, seconds=math.ceil(command.locked_seconds - age))
+    return None
+
+
+def hold(activation_id: ActivationId, quote: Quote, buyer: Wallet) -> Transfer:
+    """The transfer that sets an order's price aside."""
+    return Transfer(
+        f"activation/{activation_id}/hold",
+        TransferKind.HOLD,
+        buyer.available_id,
+        buyer.held_id,
+        quote.currency,
+        quote.price,
+    )
+
+
+def transfers(
+    activation: LockedActivation,
+    money: MoneyMove,
+    buyer: Wallet,
+    supplier: Wallet | None,
+    shared: SharedAccounts,
+) -> list[Transfer]:
+    """What a step does to the money.
+
+    A capture divides the held price: the margin becomes revenue, the rest the supplier's earning, through the clearing
+    accounts when he is paid in another currency. References name the activation and the move, so none is booked twice.
+    """
+    if money is MoneyMove.NONE or activation.price == 0:
+        return []
+    prefix = f"activation/{activation.id}"
+    currency = activation.currency
+    if money is MoneyMove.RELEASE:
+        return [
+            Transfer(
+                f"{prefix}/release",
+                TransferKind.RELEASE,
+                buyer.held_id,
+                buyer.available_id,
+                currency,
+                activation.price,
+            )
+        ]
+    moves = []
+    cost = activation.price - activation.margin
+    if activation.margin:
+        revenue = shared[SharedKind.REVENUE, currency]
+        moves.append(
+            Transfer(
+                f"{prefix}/margin", TransferKind.MARGIN, buyer.held_id, revenue, currency, activation.margin
+            )
+        )
+    if cost and supplier is not None and activation.earning_currency == currency:
+        moves.append(
+            Transfer(
+                f"{prefix}/earning",
+                TransferKind.EARNING,
+                buyer.held_id,
+                supplier.available_id,
+                currency,
+                cost,
+            )
+        )
+    elif cost:
+        clearing = shared[SharedKind.CLEARING, currency]
+        moves.append(
+            Transfer(f"{prefix}/exchange", TransferKind.EXCHANGE, buyer.held_id, clearing, currency, cost)
+        )
+        if supplier is not None and activation.earning:
+            moves.append(
+                Transfer(
+                    f"{prefix}/earning",
+                    TransferKind.EARNING,
+                    shared[SharedKind.CLEARING, activation.earning_currency],
+                    supplier.available_id,
+                    activation.earning_currency,
+                    activation.earning,
+                )
+            )
+    return moves

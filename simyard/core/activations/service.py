@@ -1,0 +1,440 @@
+"""Verbs about activations. `order` and `check` take batches; the others one command."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from simyard.base.ids import AccountId, ActivationId
+from simyard.base.refusals import Refusal, Refused
+from simyard.core.activations import machine, rules, store
+from simyard.core.activations.machine import Event, MoneyMove, State
+from simyard.core.activations.model import (
+    Activation,
+    ActivationPage,
+    ActOnActivation,
+    CheckActivation,
+    Closed,
+    ListActivations,
+    LockedActivation,
+    Order,
+    OrderNumber,
+)
+from simyard.core.activations.store import Key, NewActivation, SandboxTarget
+from simyard.core.catalog import service as catalog
+from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.numbers import service as numbers
+from simyard.core.numbers.model import ClaimedNumber, Want
+from simyard.core.pools.model import PoolKind
+from simyard.core.pricing import rules as pricing_rules
+from simyard.core.pricing import service as pricing
+from simyard.core.pricing.model import Offer, Quote
+from simyard.core.wallet import service as wallet
+from simyard.core.wallet.model import Wallet
+from simyard.db.database import Tx
+
+_outcome_encoder = msgspec.msgpack.Encoder()
+_outcome_decoder = msgspec.msgpack.Decoder(Order)
+
+
+# Ordering
+
+
+@dataclass(slots=True)
+class _Bid:
+    """An order on its way through a batch: the offers it may still take, and what came of it."""
+
+    command: OrderNumber
+    buyer: Wallet
+    offers: list[tuple[Offer, Quote]]
+    unaffordable: bool = False
+    result: Order | Refusal | None = None
+
+
+async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal]:
+    """Lease one free number for each command and hold its price.
+
+    Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), SERVICE_PROHIBITED, NOT_PRICED (nobody
+    has a price for it there), NO_RATE, PRICE_TOO_HIGH, INSUFFICIENT_FUNDS, NO_NUMBERS. With several pools the cheapest that
+    has numbers wins. A repeat under an idempotency key returns the first outcome and moves nothing; a refused order
+    leaves its key free. Locks: keys, wallets by account id; numbers are passed over when locked.
+    """
+    now = max(command.now for command in commands)
+    results: list[Order | Refusal | None] = [None] * len(commands)
+    first_of, twins = await _settle_keys(tx, commands, results, now)
+    fresh = [index for index, result in enumerate(results) if result is None and index not in twins]
+    if fresh:
+        wallets = await wallet.lock(tx, {commands[index].account_id for index in fresh})
+        outcomes = await _order_fresh(tx, [commands[index] for index in fresh], wallets, now)
+        for index, outcome in zip(fresh, outcomes, strict=True):
+            results[index] = outcome
+        await _record_keys(tx, first_of, results)
+    for index, first in twins.items():
+        results[index] = results[first]
+    return [result if result is not None else Refusal(Refused.INTERNAL) for result in results]
+
+
+async def _settle_keys(
+    tx: Tx, commands: Sequence[OrderNumber], results: list[Order | Refusal | None], now: datetime
+) -> tuple[dict[Key, int], dict[int, int]]:
+    """Answer the orders whose idempotency key was used before.
+
+    Returns the keys this batch is the first to use, with the place of their order, and the orders that are twins
+    of another one in this batch.
+    """
+    first_of: dict[Key, int] = {}
+    twins: dict[int, int] = {}
+    fingerprints: dict[Key, bytes] = {}
+    for index, command in enumerate(commands):
+        if command.idempotency_key is None:
+            continue
+        key = (command.account_id, command.idempotency_key)
+        fingerprint = rules.fingerprint(command)
+        if key not in first_of:
+            first_of[key] = index
+            fingerprints[key] = fingerprint
+        elif fingerprints[key] == fingerprint:
+            twins[index] = first_of[key]
+        else:
+            results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
+    if not first_of:
+        return first_of, twins
+    reserved = await store.reserve_keys(tx, keys=fingerprints, now=now)
+    known = [key for key in first_of if key not in reserved]
+    if known:
+        outcomes = await store.outcomes(tx, keys=known)
+        for key in known:
+            index, outcome = first_of.pop(key), outcomes.get(key)
+            if outcome is None or outcome.outcome is None:
+                results[index] = Refusal(Refused.BUSY)
+            elif outcome.fingerprint != fingerprints[key]:
+                results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
+            else:
+                results[index] = _outcome_decoder.decode(outcome.outcome)
+    return first_of, twins
+
+
+async def _record_keys(tx: Tx, first_of: dict[Key, int], results: Sequence[Order | Refusal | None]) -> None:
+    done: dict[Key, tuple[ActivationId, bytes]] = {}
+    refused: list[Key] = []
+    for key, index in first_of.items():
+        result = results[index]
+        if isinstance(result, Order):
+            done[key] = (result.activation_id, _outcome_encoder.encode(result))
+        else:
+            refused.append(key)
+    if done:
+        await store.store_outcomes(tx, outcomes=done)
+    if refused:
+        await store.release_keys(tx, keys=refused)
+
+
+async def _order_fresh(
+    tx: Tx, commands: Sequence[OrderNumber], wallets: dict[AccountId, Wallet], now: datetime
+) -> list[Order | Refusal]:
+    offers = await pricing.offers_for(tx, {(one.service_id, one.country) for one in commands}, now)
+    suppliers = {offer.supplier_id for offer in offers if offer.supplier_id is not None}
+    currencies = await wallet.currencies(tx, suppliers) if suppliers else {}
+    foreign = {one.currency for one in wallets.values()} | set(currencies.values())
+    base = commands[0].base_currency
+    rates = await pricing.rates(tx, base) if foreign != {base} else {base: pricing_rules.ONE}
+    permitted = await _permissions(tx, commands)
+    bids = []
+    for command in commands:
+        bid = _Bid(command, wallets[command.account_id], [])
+        try:
+            bid.offers = _affordable_offers(bid, offers, currencies, rates, permitted)
+        except Refusal as refusal:
+            bid.result = refusal
+        bids.append(bid)
+    await _claim(tx, bids, now)
+    return [bid.result if bid.result is not None else _short(bid) for bid in bids]
+
+
+async def _permissions(tx: Tx, commands: Sequence[OrderNumber]) -> set[tuple[int, int]]:
+    known = load_catalog()
+    asking = {one.account_id for one in commands if known.service_at(one.service_id).prohibited}
+    return {*await catalog.permissions(tx, asking)} if asking else set()
+
+
+def _affordable_offers(
+    bid: _Bid,
+    offers: Sequence[Offer],
+    currencies: dict[AccountId, str],
+    rates: dict[str, int],
+    permitted: Collection[tuple[int, int]],
+) -> list[tuple[Offer, Quote]]:
+    """The offers an order may take, those with stock first, then by price."""
+    command = bid.command
+    prohibited = load_catalog().service_at(command.service_id).prohibited
+    if prohibited and (command.account_id, command.service_id) not in permitted:
+        raise Refusal(Refused.SERVICE_PROHIBITED)
+    mine = [
+        offer
+        for offer in offers
+        if offer.service_id == command.service_id and offer.country == command.country
+    ]
+    if not mine:
+        raise Refusal(Refused.NOT_PRICED)
+    mine = [offer for offer in mine if offer.online and command.pool_id in (None, offer.pool_id)]
+    if not mine:
+        raise Refusal(Refused.NO_NUMBERS)
+    currency = bid.buyer.currency
+    quoted = [
+        (
+            offer,
+            pricing_rules.quote(
+                offer,
+                currency,
+                currencies[offer.supplier_id] if offer.supplier_id is not None else currency,
+                rates,
+            ),
+        )
+        for offer in mine
+    ]
+    within = [one for one in quoted if command.price_max is None or one[1].price <= command.price_max]
+    if not within:
+        raise Refusal(Refused.PRICE_TOO_HIGH)
+    # Stock lags, so a pool that shows none is still asked, after those that show some.
+    return sorted(within, key=lambda one: (one[0].stock == 0, one[1].price, one[0].pool_id))
+
+
+@dataclass(slots=True)
+class _Group:
+    """Bids of one batch that want the same kind of number, in the order they came."""
+
+    want: Want
+    takers: list[tuple[_Bid, Offer, Quote]]
+
+
+async def _claim(tx: Tx, bids: Sequence[_Bid], now: datetime) -> None:
+    """Let bids take numbers from their offers, cheapest first, until each has one or has nowhere left to look."""
+    spent: dict[AccountId, int] = defaultdict(int)
+    leased: list[tuple[_Bid, NewActivation]] = []
+    while waiting := [bid for bid in bids if bid.result is None and bid.offers]:
+        groups = _group(waiting, spent)
+        await numbers.claim(tx, [group.want for group in groups])
+        for group in groups:
+            for bid, _, _ in group.takers[len(group.want.claimed) :]:
+                bid.offers.pop(0)
+            for (bid, offer, quote), number in zip(group.takers, group.want.claimed, strict=False):
+                spent[bid.buyer.account_id] += quote.price
+                leased.append((bid, _lease(bid, offer, quote, number, spent[bid.buyer.account_id])))
+    if leased:
+        await _record(tx, leased, now)
+
+
+def _group(waiting: Sequence[_Bid], spent: Mapping[AccountId, int]) -> list[_Group]:
+    """Which number each waiting bid asks for next, as far as its wallet can pay for it."""
+    groups: dict[tuple[object, ...], _Group] = {}
+    promised = dict(spent)
+    for bid in waiting:
+        command, (offer, quote) = bid.command, bid.offers[0]
+        account_id = bid.buyer.account_id
+        committed = promised.get(account_id, 0)
+        if bid.buyer.available - committed < quote.price:
+            # Another order of the account may fail to get a number and leave the money free: then this one goes on.
+            if committed == spent.get(account_id, 0):
+                bid.unaffordable = True
+                bid.offers.pop(0)
+            continue
+        promised[account_id] = committed + quote.price
+        kind = (offer.pool_id, command.country, command.operator_id, command.service_id, command.excluded)
+        group = groups.setdefault(kind, _Group(Want(*kind, offer.kind == PoolKind.SANDBOX, 0), []))
+        group.want.count += 1
+        group.takers.append((bid, offer, quote))
+    return list(groups.values())
+
+
+def _lease(bid: _Bid, offer: Offer, quote: Quote, number: ClaimedNumber, spent: int) -> NewActivation:
+    command = bid.command
+    expires_at = command.now + timedelta(seconds=command.seconds)
+    bid.result = Order(
+        activation_id=number.lease_id,
+        msisdn=number.msisdn,
+        service_label=command.service_label,
+        country_label=command.country_label,
+        price=quote.price,
+        currency=quote.currency,
+        available=bid.buyer.available - spent,
+        ordered_at=command.now,
+        expires_at=expires_at,
+    )
+    return NewActivation(
+        id=number.lease_id,
+        account_id=command.account_id,
+        pool_id=offer.pool_id,
+        number_id=number.id,
+        msisdn=number.msisdn,
+        country=command.country,
+        service_id=command.service_id,
+        service_label=command.service_label,
+        country_label=command.country_label,
+        repeatable=offer.kind == PoolKind.SANDBOX,
+        quote=quote,
+        supplier_id=offer.supplier_id,
+        expires_at=expires_at,
+    )
+
+
+async def _record(tx: Tx, leased: Sequence[tuple[_Bid, NewActivation]], now: datetime) -> None:
+    """Write the new activations and hold their prices."""
+    await store.insert_activations(tx, rows=[row for _, row in leased], now=now)
+    due = [
+        (row.id, now + timedelta(seconds=bid.command.sandbox_seconds))
+        for bid, row in leased
+        if row.repeatable
+    ]
+    if due:
+        await store.insert_sandbox_messages(tx, due=due)
+    holds = [rules.hold(row.id, row.quote, bid.buyer) for bid, row in leased if row.quote.price]
+    await wallet.post(tx, holds, {bid.buyer.account_id: bid.buyer for bid, _ in leased}, now=now)
+
+
+def _short(bid: _Bid) -> Refusal:
+    return Refusal(Refused.INSUFFICIENT_FUNDS if bid.unaffordable else Refused.NO_NUMBERS)
+
+
+# Looking
+
+
+async def check(tx: Tx, commands: Sequence[CheckActivation]) -> list[Activation | Refusal]:
+    """Where each activation stands. Refuses: UNKNOWN_LEASE, also for another account's."""
+    found = await store.check(tx, commands=commands)
+    return [found.get(index) or Refusal(Refused.UNKNOWN_LEASE) for index in range(len(commands))]
+
+
+async def list_activations(tx: Tx, command: ListActivations) -> ActivationPage:
+    """A page of the account's activations, newest first."""
+    offset = (command.page - 1) * command.per_page
+    activations = await store.history(
+        tx, account_id=command.account_id, only=command.only, limit=command.per_page, offset=offset
+    )
+    total = await store.history_count(tx, account_id=command.account_id, only=command.only)
+    return ActivationPage(tuple(activations), total)
+
+
+# Closing
+
+
+async def cancel(tx: Tx, command: ActOnActivation) -> Closed:
+    """Give the number back and release the held price.
+
+    Refuses, first match wins: UNKNOWN_LEASE; CODE_RECEIVED (with the code); LEASE_CLOSED (with what was given back
+    when it closed: a repeat moves nothing); TOO_EARLY (`seconds` left). Locks: number, activation, wallet.
+    """
+    activation = await _lock(tx, command)
+    buyers = await wallet.lock(tx, [command.account_id])
+    buyer = buyers[command.account_id]
+    refusal = rules.judge_cancel(activation, command, buyer.available)
+    if refusal is not None:
+        raise refusal
+    return await _close(tx, activation, Event.CANCELED, buyer, command.now)
+
+
+async def finish(tx: Tx, command: ActOnActivation) -> Closed:
+    """Close an activation whose code the buyer has read.
+
+    Refuses, first match wins: UNKNOWN_LEASE, LEASE_CLOSED (also while no message has come: that is a cancel).
+    """
+    activation = await _lock(tx, command)
+    buyer = (await wallet.lock(tx, [command.account_id]))[command.account_id]
+    if machine.step(activation.state, Event.FINISHED) is None:
+        raise Refusal(Refused.LEASE_CLOSED, activation_id=activation.id, state=activation.state)
+    return await _close(tx, activation, Event.FINISHED, buyer, command.now)
+
+
+async def request_next(tx: Tx, command: ActOnActivation) -> None:
+    """Wait for another message on an activation that has one.
+
+    Refuses, first match wins: UNKNOWN_LEASE, LEASE_CLOSED (also before the first message). A repeat is a success.
+    """
+    activation = await _lock(tx, command)
+    if activation.state is State.WAITING_AGAIN:
+        return
+    step = machine.step(activation.state, Event.NEXT_REQUESTED)
+    if step is None:
+        raise Refusal(Refused.LEASE_CLOSED, activation_id=activation.id, state=activation.state)
+    await store.move(tx, steps=[(activation.id, activation.state, step.to)], closes=[False], now=command.now)
+
+
+async def _lock(tx: Tx, command: ActOnActivation) -> LockedActivation:
+    """The number first, then the activation: the order every verb that closes leases keeps."""
+    known, number_id = await store.number_of(
+        tx, account_id=command.account_id, activation_id=command.activation_id
+    )
+    if not known:
+        raise Refusal(Refused.UNKNOWN_LEASE)
+    if number_id is not None:
+        await numbers.lock(tx, [number_id])
+    locked = await store.lock_activations(tx, activation_ids=[command.activation_id])
+    return locked[command.activation_id]
+
+
+async def _close(tx: Tx, activation: LockedActivation, event: Event, buyer: Wallet, now: datetime) -> Closed:
+    step = machine.TABLE[activation.state, event]
+    await _close_all(tx, [(activation, step)], {buyer.account_id: buyer}, now)
+    refunded = activation.price if step.money is MoneyMove.RELEASE else 0
+    return Closed(activation.id, step.to, refunded, activation.currency, buyer.available)
+
+
+async def _close_all(
+    tx: Tx,
+    closing: Sequence[tuple[LockedActivation, machine.Step]],
+    buyers: dict[AccountId, Wallet],
+    now: datetime,
+) -> None:
+    await store.move(
+        tx,
+        steps=[(activation.id, activation.state, step.to) for activation, step in closing],
+        closes=[True] * len(closing),
+        now=now,
+    )
+    await numbers.release(
+        tx, [activation.number_id for activation, _ in closing if activation.number_id is not None]
+    )
+    moves = [
+        transfer
+        for activation, step in closing
+        for transfer in rules.transfers(activation, step.money, buyers[activation.account_id], None, {})
+    ]
+    await wallet.post(tx, moves, buyers, now=now)
+
+
+async def expire(tx: Tx, *, limit: int, now: datetime) -> int:
+    """Close activations whose time has run out; returns how many were due. Those another transaction closed are left."""
+    due = await store.due(tx, now=now, limit=limit)
+    if not due:
+        return 0
+    await numbers.lock(tx, [number_id for _, number_id in due if number_id is not None])
+    locked = await store.lock_activations(tx, activation_ids=[activation_id for activation_id, _ in due])
+    closing = [
+        (activation, step)
+        for activation in locked.values()
+        if (step := machine.step(activation.state, Event.TIME_RAN_OUT)) is not None
+    ]
+    if closing:
+        buyers = await wallet.lock(tx, {activation.account_id for activation, _ in closing})
+        await _close_all(tx, closing, buyers, now)
+    return len(due)
+
+
+# Upkeep
+
+
+async def forget_keys(tx: Tx, *, before: datetime) -> int:
+    """Drop idempotency keys older than this whose lease has closed."""
+    return await store.forget_keys(tx, before=before)
+
+
+async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> tuple[int, list[SandboxTarget]]:
+    """Take what Simyard has to send to fictitious numbers by now, in the transaction that will deliver it.
+
+    How many were taken, and those whose activation still waits.
+    """
+    taken = await store.take_sandbox_messages(tx, now=now, limit=limit)
+    return len(taken), await store.sandbox_targets(tx, activation_ids=taken) if taken else []

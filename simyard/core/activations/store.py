@@ -1,0 +1,246 @@
+"""The rows of activations and idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import asyncpg
+
+from simyard.base.ids import AccountId, ActivationId, NumberId, PoolId, ServiceId
+from simyard.core.activations.machine import State
+from simyard.core.activations.model import (
+    Activation,
+    CheckActivation,
+    HistoryFilter,
+    LockedActivation,
+)
+from simyard.core.pricing.model import Quote
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+Key: TypeAlias = tuple[AccountId, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivation:
+    id: ActivationId
+    account_id: AccountId
+    pool_id: PoolId
+    number_id: NumberId
+    msisdn: str
+    country: str
+    service_id: ServiceId
+    service_label: str
+    country_label: str
+    repeatable: bool
+    quote: Quote
+    supplier_id: AccountId | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    fingerprint: bytes
+    outcome: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTarget:
+    number_id: NumberId
+    service: str
+    service_name: str
+
+
+async def insert_activations(tx: Tx, *, rows: Sequence[NewActivation], now: datetime) -> None:
+    await _queries.insert_activations.execute(
+        tx,
+        ids=[row.id for row in rows],
+        account_ids=[row.account_id for row in rows],
+        pool_ids=[row.pool_id for row in rows],
+        number_ids=[row.number_id for row in rows],
+        msisdns=[row.msisdn for row in rows],
+        countries=[row.country for row in rows],
+        service_ids=[row.service_id for row in rows],
+        service_labels=[row.service_label for row in rows],
+        country_labels=[row.country_label for row in rows],
+        repeatable=[row.repeatable for row in rows],
+        prices=[row.quote.price for row in rows],
+        currencies=[row.quote.currency for row in rows],
+        margins=[row.quote.margin for row in rows],
+        earnings=[row.quote.earning for row in rows],
+        earning_currencies=[row.quote.earning_currency for row in rows],
+        supplier_ids=[row.supplier_id for row in rows],
+        expires_at=[row.expires_at for row in rows],
+        now=now,
+    )
+
+
+async def insert_sandbox_messages(tx: Tx, *, due: Sequence[tuple[ActivationId, datetime]]) -> None:
+    await _queries.insert_sandbox_messages.execute(
+        tx, activation_ids=[one[0] for one in due], due_at=[one[1] for one in due]
+    )
+
+
+def _activation(row: asyncpg.Record) -> Activation:
+    return Activation(
+        id=row["id"],
+        msisdn=row["msisdn"],
+        service_label=row["service_label"],
+        country_label=row["country_label"],
+        state=State(row["state"]),
+        code=row["code"],
+        price=row["price"],
+        currency=row["currency"],
+        ordered_at=row["ordered_at"],
+        expires_at=row["expires_at"],
+        received_at=row["received_at"],
+    )
+
+
+async def check(tx: Tx, *, commands: Sequence[CheckActivation]) -> dict[int, Activation]:
+    """By the place of each command in the batch."""
+    rows = await _queries.check.rows(
+        tx,
+        activation_ids=[command.activation_id for command in commands],
+        account_ids=[command.account_id for command in commands],
+    )
+    return {row["ordinal"] - 1: _activation(row) for row in rows}
+
+
+async def number_of(
+    tx: Tx, *, account_id: AccountId, activation_id: ActivationId
+) -> tuple[bool, NumberId | None]:
+    """Whether the account has such an activation, and its number."""
+    row = await _queries.number_of.row(tx, account_id=account_id, activation_id=activation_id)
+    return (False, None) if row is None else (True, row["number_id"])
+
+
+def _locked(row: asyncpg.Record) -> LockedActivation:
+    return LockedActivation(
+        id=row["id"],
+        account_id=row["account_id"],
+        number_id=row["number_id"],
+        msisdn=row["msisdn"],
+        service_id=row["service_id"],
+        service_label=row["service_label"],
+        state=State(row["state"]),
+        price=row["price"],
+        currency=row["currency"],
+        margin=row["margin"],
+        earning=row["earning"],
+        earning_currency=row["earning_currency"],
+        supplier_id=row["supplier_id"],
+        code=row["code"],
+        messages=row["messages"],
+        ordered_at=row["ordered_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+async def lock_activations(
+    tx: Tx, *, activation_ids: Collection[ActivationId]
+) -> dict[ActivationId, LockedActivation]:
+    rows = await _queries.lock_activations.rows(tx, activation_ids=list(activation_ids))
+    return {row["id"]: _locked(row) for row in rows}
+
+
+async def lock_open_on_numbers(
+    tx: Tx, *, number_ids: Collection[NumberId]
+) -> dict[NumberId, LockedActivation]:
+    rows = await _queries.lock_open_on_numbers.rows(tx, number_ids=list(number_ids))
+    return {row["number_id"]: _locked(row) for row in rows}
+
+
+async def due(tx: Tx, *, now: datetime, limit: int) -> list[tuple[ActivationId, NumberId | None]]:
+    return [(row["id"], row["number_id"]) for row in await _queries.due.rows(tx, now=now, limit=limit)]
+
+
+async def move(
+    tx: Tx, *, steps: Sequence[tuple[ActivationId, State, State]], closes: Sequence[bool], now: datetime
+) -> int:
+    return await _queries.move.execute(
+        tx,
+        activation_ids=[step[0] for step in steps],
+        from_states=[step[1] for step in steps],
+        to_states=[step[2] for step in steps],
+        closes=list(closes),
+        now=now,
+    )
+
+
+async def receive(
+    tx: Tx,
+    *,
+    activation_ids: Sequence[ActivationId],
+    codes: Sequence[str | None],
+    counts: Sequence[int],
+    replaces: Sequence[bool],
+    now: datetime,
+) -> None:
+    await _queries.receive.execute(
+        tx, activation_ids=activation_ids, codes=codes, counts=counts, replaces=replaces, now=now
+    )
+
+
+async def history(
+    tx: Tx, *, account_id: AccountId, only: HistoryFilter | None, limit: int, offset: int
+) -> list[Activation]:
+    rows = await _queries.history.rows(tx, account_id=account_id, only=only, limit=limit, offset=offset)
+    return [_activation(row) for row in rows]
+
+
+async def history_count(tx: Tx, *, account_id: AccountId, only: HistoryFilter | None) -> int:
+    return int(await _queries.history_count.value(tx, account_id=account_id, only=only))
+
+
+async def reserve_keys(tx: Tx, *, keys: dict[Key, bytes], now: datetime) -> set[Key]:
+    rows = await _queries.reserve_keys.rows(
+        tx,
+        account_ids=[key[0] for key in keys],
+        keys=[key[1] for key in keys],
+        fingerprints=list(keys.values()),
+        now=now,
+    )
+    return {(row["account_id"], row["key"]) for row in rows}
+
+
+async def outcomes(tx: Tx, *, keys: Collection[Key]) -> dict[Key, Outcome]:
+    rows = await _queries.outcomes.rows(
+        tx, account_ids=[key[0] for key in keys], keys=[key[1] for key in keys]
+    )
+    return {(row["account_id"], row["key"]): Outcome(row["fingerprint"], row["outcome"]) for row in rows}
+
+
+async def store_outcomes(tx: Tx, *, outcomes: dict[Key, tuple[ActivationId, bytes]]) -> None:
+    await _queries.store_outcomes.execute(
+        tx,
+        account_ids=[key[0] for key in outcomes],
+        keys=[key[1] for key in outcomes],
+        activation_ids=[outcome[0] for outcome in outcomes.values()],
+        outcomes=[outcome[1] for outcome in outcomes.values()],
+    )
+
+
+async def release_keys(tx: Tx, *, keys: Collection[Key]) -> None:
+    await _queries.release_keys.execute(
+        tx, account_ids=[key[0] for key in keys], keys=[key[1] for key in keys]
+    )
+
+
+async def forget_keys(tx: Tx, *, before: datetime) -> int:
+    return await _queries.forget_keys.execute(tx, before=before)
+
+
+async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> list[ActivationId]:
+    rows = await _queries.take_sandbox_messages.rows(tx, now=now, limit=limit)
+    return [ActivationId(row["activation_id"]) for row in rows]
+
+
+async def sandbox_targets(tx: Tx, *, activation_ids: Collection[ActivationId]) -> list[SandboxTarget]:
+    rows = await _queries.sandbox_targets.rows(tx, activation_ids=list(activation_ids))
+    return [SandboxTarget(*row) for row in rows]

@@ -1,0 +1,1 @@
+"""The catalog: services, countries and mobile networks, as data and as lookups."""

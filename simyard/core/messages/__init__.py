@@ -1,0 +1,1 @@
+"""Messages: what arrived on a number, whose it is, and the code it carries."""

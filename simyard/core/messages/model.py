@@ -1,0 +1,42 @@
+"""Messages that come in, and what became of them, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from simyard.base.ids import AccountId, ActivationId, NumberId
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """An SMS as a supplier hands it in, on a number named by itself or by our id.
+
+    No supplier: Simyard itself, for numbers of sandbox pools. `sent_at` is None when he did not say, or said it in no form we know.
+    """
+
+    supplier_id: AccountId | None
+    msisdn: str | None
+    number_id: NumberId | None
+    sender: str
+    text: str
+    sent_at: datetime | None
+    now: datetime
+
+
+class Fate(StrEnum):
+    """What became of a message. Only delivered ones are kept; the others are counted."""
+
+    DELIVERED = "delivered"
+    REPEATED = "repeated"
+    NO_LEASE = "no_lease"
+    PROHIBITED = "prohibited"
+    OTHER_SERVICE = "other_service"
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    fate: Fate
+    activation_id: ActivationId | None = None

@@ -1,0 +1,68 @@
+"""Rules: whether a message may reach the lease it came for, and the code it brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simyard.core.messages import attribution
+from simyard.core.messages.aliases import slug_of
+from simyard.core.messages.characters import plain
+from simyard.core.messages.extraction import NOTHING, TEXT_READ_MAX, Extraction, extract
+
+__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge"]
+
+# A text of a service nobody knows is delivered when its code is at least this certain.
+CONFIDENCE_DELIVERED = 0.55
+
+# Ordered when any sender will do: what names no known service is delivered even without a code.
+ANY_SERVICE = frozenset(("other", "full"))
+
+
+class Verdict(StrEnum):
+    """What becomes of a message. Only DELIVER shows it to the buyer."""
+
+    DELIVER = "deliver"
+    PROHIBITED = "prohibited"
+    OTHER_SERVICE = "other_service"
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, the code, and the service the message was recognised as."""
+
+    verdict: Verdict
+    extraction: Extraction
+    service: str | None
+
+
+def judge(text: str, *, sender: str, ordered_service: str, prohibited_allowed: bool = False) -> Judgement:
+    """Decides whether a message is delivered to a lease of `ordered_service`; the first rule that fits wins.
+
+    Prohibited class; names the ordered service; names another known service; names nobody but brings a code.
+    A finance sender is enough to refuse. The ordered service's sender alone delivers only a text with a code that
+    names nobody else.
+    """
+    ordered = slug_of(ordered_service) or ""
+    body = plain(text[:TEXT_READ_MAX]).text
+    named = attribution.named(body, sender)
+    if named.prohibited and not prohibited_allowed:
+        return Judgement(Verdict.PROHIBITED, NOTHING, named.prohibited)
+    extraction = extract(text, sender=sender, service=ordered)
+    if ordered in named.in_text or attribution.shows_display_name(ordered, body.lower()):
+        return Judgement(Verdict.DELIVER, extraction, ordered)
+    good = attribution.accepted_by(ordered) | {ordered}
+    if named.in_text:
+        if named.in_text <= good:
+            return Judgement(Verdict.DELIVER, extraction, min(named.in_text))
+        return Judgement(Verdict.OTHER_SERVICE, extraction, min(named.in_text - good))
+    sent_by_ordered = not good.isdisjoint(named.by_sender) or attribution.shows_display_name(ordered, sender.lower())
+    if named.by_sender and not sent_by_ordered:
+        return Judgement(Verdict.OTHER_SERVICE, extraction, min(named.by_sender))
+    recognised = ordered if sent_by_ordered else None
+    if extraction.code is not None and extraction.confidence >= CONFIDENCE_DELIVERED:
+        return Judgement(Verdict.DELIVER, extraction, recognised)
+    if ordered in ANY_SERVICE:
+        return Judgement(Verdict.DELIVER, extraction, None)
+    return Judgement(Verdict.UNRECOGNISED, extraction, recognised)

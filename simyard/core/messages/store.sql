@@ -1,0 +1,39 @@
+-- name: mark_seen
+-- Remembers messages and returns those that are new: not seen on their activation with the same date, nor within the
+-- last moments with any date.
+INSERT INTO message_seen (activation_id, digest, sent_at, seen_at)
+SELECT activation_id, digest, sent_at, :now
+  FROM unnest(:activation_ids::bigint[], :digests::bytea[], :sent_at::timestamptz[])
+       AS given (activation_id, digest, sent_at)
+ON CONFLICT (activation_id, digest) DO UPDATE SET sent_at = excluded.sent_at, seen_at = excluded.seen_at
+ WHERE message_seen.seen_at < :repeats_after
+   AND (excluded.sent_at IS NULL OR message_seen.sent_at IS DISTINCT FROM excluded.sent_at)
+RETURNING activation_id, digest;
+
+-- name: insert_messages
+INSERT INTO message (activation_id, sender, body, code, sent_at, received_at)
+SELECT activation_id, sender, body, code, sent_at, :now
+  FROM unnest(:activation_ids::bigint[], :senders::text[], :bodies::text[], :codes::text[], :sent_at::timestamptz[])
+       AS given (activation_id, sender, body, code, sent_at);
+
+-- name: count_dropped
+INSERT INTO message_dropped (pool_id, day, reason, count)
+SELECT pool_id, :day, reason, count
+  FROM unnest(:pool_ids::bigint[], :reasons::text[], :counts::bigint[]) AS given (pool_id, reason, count)
+ ORDER BY pool_id, reason
+ON CONFLICT (pool_id, day, reason) DO UPDATE SET count = message_dropped.count + excluded.count;
+
+-- name: count_misuse
+INSERT INTO misuse (account_id, day, count)
+SELECT account_id, :day, count FROM unnest(:account_ids::bigint[], :counts::bigint[]) AS given (account_id, count)
+ ORDER BY account_id
+ON CONFLICT (account_id, day) DO UPDATE SET count = misuse.count + excluded.count;
+
+-- name: erase_texts
+-- Empties the oldest messages whose time is up, a slice at a time.
+UPDATE message SET body = NULL, sender = ''
+ WHERE id IN (SELECT id FROM message WHERE body IS NOT NULL AND received_at < :before
+               ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED);
+
+-- name: forget_seen
+DELETE FROM message_seen WHERE seen_at < :before;

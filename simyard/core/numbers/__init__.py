@@ -1,0 +1,1 @@
+"""Numbers: reported by suppliers, claimed by leases, counted as stock."""

@@ -1,0 +1,140 @@
+"""Verbs about numbers: what suppliers report, what leases claim, what is counted as stock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from simyard.base.ids import AccountId, NumberId
+from simyard.core.numbers import store
+from simyard.core.numbers.model import (
+    AddNumber,
+    RemoveNumber,
+    Report,
+    ReportedNumber,
+    ReportNumbers,
+    Want,
+)
+from simyard.core.numbers.store import Looked, Resolved
+from simyard.core.pools import service as pools
+from simyard.core.pools.model import Pool
+from simyard.db.database import Tx
+
+# A first look is small, because the cursor usually stands right before a free number; a want that finds too little
+# looks wider, up to a bound on what one order may cost. What it passed is remembered, so the next order goes on there.
+_WINDOW_FIRST = 32
+_WINDOW_NEXT = 4096
+_LOOKS_MAX = 64
+_CURSOR_STEP = 32
+
+
+async def report(tx: Tx, command: ReportNumbers) -> Report:
+    """Replace a pool's list of numbers by a complete new one, and count it as a sign of life.
+
+    Refuses: UNKNOWN_POOL (the supplier has none). Numbers that are not in it go off sale; an open lease on one runs
+    on. Of a number that comes twice the last entry holds. A repeat changes and locks nothing but the sign of life.
+    """
+    pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
+    latest = {number.msisdn: number for number in command.numbers}
+    await pools.mark_online(tx, pool.id, seconds=command.online_seconds, now=command.now)
+    changed = await store.unlist_missing(tx, pool_id=pool.id, msisdns=list(latest))
+    return await _list(tx, pool, latest, changed)
+
+
+async def add(tx: Tx, command: AddNumber) -> Report:
+    """Put one number on a pool's list, or change what is known of it. It is no sign of life.
+
+    Refuses: UNKNOWN_POOL.
+    """
+    pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
+    return await _list(tx, pool, {command.number.msisdn: command.number}, [])
+
+
+async def stock_sandbox(tx: Tx, pool: Pool, listed: Sequence[ReportedNumber]) -> Report:
+    """Put numbers of fictitious ranges on a sandbox pool's list. A repeat changes nothing."""
+    return await _list(tx, pool, {number.msisdn: number for number in listed}, [])
+
+
+async def _list(tx: Tx, pool: Pool, numbers: dict[str, ReportedNumber], changed: list[NumberId]) -> Report:
+    changed += await store.list_reported(
+        tx, pool_id=pool.id, rent_allowed=pool.rent_allowed, numbers=list(numbers.values())
+    )
+    await store.note_changes(tx, number_ids=changed)
+    found = await store.ids_of(tx, msisdns=list(numbers))
+    return Report(
+        ids={msisdn: number_id for msisdn, (number_id, owner) in found.items() if owner == pool.id},
+        taken=frozenset(msisdn for msisdn, (_, owner) in found.items() if owner != pool.id),
+    )
+
+
+async def remove(tx: Tx, command: RemoveNumber) -> None:
+    """Take one number off a pool's list, by its number or its id. Unknown, or a repeat: nothing happens.
+
+    Refuses: UNKNOWN_POOL.
+    """
+    pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
+    changed = await store.unlist(tx, pool_id=pool.id, msisdn=command.msisdn, number_id=command.number_id)
+    await store.note_changes(tx, number_ids=changed)
+
+
+async def claim(tx: Tx, wants: Sequence[Want]) -> None:
+    """Lease free numbers for wants, filling in `claimed`; a want may stay short.
+
+    Never waits for another transaction: what others hold is passed over.
+    """
+    open_wants: list[tuple[Want, Looked | None]] = [(want, None) for want in wants]
+    window = _WINDOW_FIRST + 2 * max((want.count for want in wants), default=0)
+    for _ in range(_LOOKS_MAX):
+        if not open_wants:
+            break
+        had = {id(want): len(want.claimed) for want, _ in open_wants}
+        looked = await store.claim(
+            tx,
+            wants=[want for want, _ in open_wants],
+            after=[after for _, after in open_wants],
+            window=window,
+            cursor_step=_CURSOR_STEP,
+        )
+        gained = {(want.pool_id, want.country) for want, _ in open_wants if len(want.claimed) > had[id(want)]}
+        # A want that has looked at a whole window goes on behind it. One that has come to the end of its shelf is
+        # done, unless another want of the same batch may have got numbers it had locked too: then it looks again.
+        open_wants = [
+            (want, latest if latest.more else None)
+            for (want, _), latest in zip(open_wants, looked, strict=True)
+            if len(want.claimed) < want.count
+            and (latest.more or (len(wants) > 1 and (want.pool_id, want.country) in gained))
+        ]
+        window = _WINDOW_NEXT
+    claimed = [number.id for want in wants for number in want.claimed]
+    await store.note_changes(tx, number_ids=claimed)
+
+
+async def lock(tx: Tx, number_ids: Collection[NumberId]) -> None:
+    """Lock numbers in the order of their ids: the first step of whatever ends leases."""
+    await store.lock_numbers(tx, number_ids=number_ids)
+
+
+async def release(tx: Tx, number_ids: Collection[NumberId]) -> None:
+    """End the leases of locked numbers; they queue up again behind all others."""
+    if number_ids:
+        await store.release(tx, number_ids=number_ids)
+        await store.note_changes(tx, number_ids=number_ids)
+
+
+async def resolve(
+    tx: Tx, names: Sequence[tuple[AccountId | None, str | None, NumberId | None]]
+) -> list[Resolved | None]:
+    """The numbers suppliers mean, each by its number or our id; None for one that is not theirs."""
+    return await store.resolve(tx, names=names)
+
+
+async def take_stock(tx: Tx, *, limit: int) -> int:
+    """Bring the stock shown to buyers up to date with so many changes at most; returns how many there were.
+
+    0 as well when another process is at it.
+    """
+    return await store.take_stock(tx, limit=limit) if await store.try_stock_lock(tx) else 0
+
+
+async def forget_foreign_cursors(tx: Tx) -> None:
+    """Drop cursors that were written on another server, after a restore. Needed once at each start."""
+    await store.forget_foreign_cursors(tx)

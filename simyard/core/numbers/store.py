@@ -1,0 +1,132 @@
+"""The rows of numbers, cursors and stock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from simyard.base.ids import AccountId, NumberId, PoolId
+from simyard.core.numbers.model import ClaimedNumber, ReportedNumber, Want
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How far a want has looked along its shelf, and whether there is more to look at."""
+
+    position: int
+    id: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    number_id: NumberId
+    pool_id: PoolId
+
+
+async def unlist_missing(tx: Tx, *, pool_id: PoolId, msisdns: Sequence[str]) -> list[NumberId]:
+    rows = await _queries.unlist_missing.rows(tx, pool_id=pool_id, msisdns=msisdns)
+    return [NumberId(row["id"]) for row in rows]
+
+
+async def list_reported(
+    tx: Tx, *, pool_id: PoolId, rent_allowed: bool, numbers: Sequence[ReportedNumber]
+) -> list[NumberId]:
+    rows = await _queries.list_reported.rows(
+        tx,
+        pool_id=pool_id,
+        msisdns=[number.msisdn for number in numbers],
+        countries=[number.country for number in numbers],
+        operator_ids=[number.operator_id for number in numbers],
+        ports=[number.port for number in numbers],
+        placed_at=[number.placed_at for number in numbers],
+        rents=[number.rent and rent_allowed for number in numbers],
+    )
+    return [NumberId(row["id"]) for row in rows]
+
+
+async def unlist(
+    tx: Tx, *, pool_id: PoolId, msisdn: str | None, number_id: NumberId | None
+) -> list[NumberId]:
+    rows = await _queries.unlist.rows(tx, pool_id=pool_id, msisdn=msisdn, number_id=number_id)
+    return [NumberId(row["id"]) for row in rows]
+
+
+async def ids_of(tx: Tx, *, msisdns: Sequence[str]) -> dict[str, tuple[NumberId, PoolId]]:
+    rows = await _queries.ids_of.rows(tx, msisdns=msisdns)
+    return {row["msisdn"]: (row["id"], row["pool_id"]) for row in rows}
+
+
+async def note_changes(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
+    if number_ids:
+        await _queries.note_changes.execute(tx, number_ids=list(number_ids))
+
+
+async def claim(
+    tx: Tx,
+    *,
+    wants: Sequence[Want],
+    after: Sequence[Looked | None],
+    window: int,
+    cursor_step: int,
+) -> list[Looked]:
+    """Look one window further for each want and add what was claimed to it."""
+    rows = await _queries.claim.rows(
+        tx,
+        ordinals=list(range(len(wants))),
+        pool_ids=[want.pool_id for want in wants],
+        countries=[want.country for want in wants],
+        operator_ids=[want.operator_id or 0 for want in wants],
+        service_ids=[want.service_id for want in wants],
+        excluded=[",".join(want.excluded) for want in wants],
+        repeatable=[want.repeatable for want in wants],
+        counts=[want.count - len(want.claimed) for want in wants],
+        after_positions=[looked.position if looked else 0 for looked in after],
+        after_ids=[looked.id if looked else 0 for looked in after],
+        window=window,
+        cursor_step=cursor_step,
+    )
+    looked = []
+    for want, row in zip(wants, rows, strict=True):
+        if row["ids"] is not None:
+            want.claimed.extend(map(ClaimedNumber, row["ids"], row["lease_ids"], row["msisdns"]))
+        looked_at = row["looked_at"] or 0
+        looked.append(Looked(row["position"] or 0, row["id"] or 0, looked_at == window))
+    return looked
+
+
+async def lock_numbers(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
+    await _queries.lock_numbers.execute(tx, number_ids=list(number_ids))
+
+
+async def release(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
+    await _queries.release.execute(tx, number_ids=list(number_ids))
+
+
+async def resolve(
+    tx: Tx, *, names: Sequence[tuple[AccountId | None, str | None, NumberId | None]]
+) -> list[Resolved | None]:
+    rows = await _queries.resolve.rows(
+        tx,
+        supplier_ids=[name[0] for name in names],
+        msisdns=[name[1] for name in names],
+        number_ids=[name[2] for name in names],
+    )
+    found = {row["ordinal"]: Resolved(row["id"], row["pool_id"]) for row in rows}
+    return [found.get(ordinal + 1) for ordinal in range(len(names))]
+
+
+async def try_stock_lock(tx: Tx) -> bool:
+    return bool(await _queries.try_stock_lock.value(tx))
+
+
+async def take_stock(tx: Tx, *, limit: int) -> int:
+    return int(await _queries.take_stock.value(tx, limit=limit))
+
+
+async def forget_foreign_cursors(tx: Tx) -> None:
+    await _queries.forget_foreign_cursors.execute(tx)

@@ -1,0 +1,218 @@
+-- name: unlist_missing
+-- Takes what a complete report no longer names off the list.
+WITH missing AS (
+    SELECT number.id FROM number
+     WHERE number.pool_id = :pool_id AND number.listed
+       AND NOT EXISTS (SELECT FROM unnest(:msisdns::text[]) AS reported (msisdn)
+                        WHERE reported.msisdn = number.msisdn)
+     ORDER BY number.id FOR UPDATE
+)
+UPDATE number SET listed = false FROM missing WHERE number.id = missing.id RETURNING number.id;
+
+-- name: list_reported
+-- Adds new numbers and changes those that are reported differently. Rows that are the same are not touched, so a
+-- repeated report takes no locks. Another pool's number stays his unless he took it off his list.
+WITH reported AS (
+    SELECT * FROM unnest(:msisdns::text[], :countries::text[], :operator_ids::integer[], :ports::text[],
+                         :placed_at::timestamptz[], :rents::boolean[])
+             AS reported (msisdn, country, operator_id, port, placed_at, rent)
+), changed AS (
+    SELECT reported.* FROM reported
+      LEFT JOIN number ON number.msisdn = reported.msisdn
+     WHERE number.id IS NULL
+        OR (number.pool_id = :pool_id OR (NOT number.listed AND number.lease_id IS NULL))
+       AND (number.pool_id, number.listed, number.country, number.operator_id, number.port, number.placed_at, number.rent)
+           IS DISTINCT FROM
+           (:pool_id, true, reported.country, reported.operator_id, reported.port, reported.placed_at, reported.rent)
+     ORDER BY number.id
+)
+INSERT INTO number (msisdn, pool_id, country, operator_id, port, placed_at, rent, listed, position)
+SELECT msisdn, :pool_id, country, operator_id, port, placed_at, rent, true, pg_current_xact_id()::text::bigint
+  FROM changed
+ON CONFLICT (msisdn) DO UPDATE SET
+    pool_id = excluded.pool_id, country = excluded.country, operator_id = excluded.operator_id,
+    port = excluded.port, placed_at = excluded.placed_at, rent = excluded.rent, listed = true,
+    position = CASE WHEN number.available AND (number.pool_id, number.country, number.operator_id)
+                         IS NOT DISTINCT FROM (excluded.pool_id, excluded.country, excluded.operator_id)
+                    THEN number.position ELSE excluded.position END
+ WHERE number.pool_id = excluded.pool_id OR (NOT number.listed AND number.lease_id IS NULL)
+RETURNING id;
+
+-- name: unlist
+-- One number of a pool, by its number or its id.
+UPDATE number SET listed = false
+ WHERE number.pool_id = :pool_id AND number.listed AND (number.msisdn = :msisdn OR number.id = :number_id)
+RETURNING number.id;
+
+-- name: ids_of
+SELECT number.msisdn, number.id, number.pool_id FROM unnest(:msisdns::text[]) AS reported (msisdn)
+  JOIN number ON number.msisdn = reported.msisdn;
+
+-- name: note_changes
+-- Tells the stock count which numbers to look at again.
+INSERT INTO stock_change (number_id) SELECT * FROM unnest(:number_ids::bigint[]);
+
+-- name: claim
+-- Leases numbers for a batch of wants. Each want looks at a window of its shelf from where its service has got to,
+-- takes the first numbers that did not serve it, and moves the service's cursor past what it need not look at again.
+-- Rows other transactions hold are skipped, not waited for. Cursors move only over numbers whose place in the queue
+-- was given by a transaction that is over, so that none can appear behind them (docs/decisions/0003).
+WITH want AS (
+    SELECT want.*, GREATEST(want.after_position, COALESCE(claim_cursor.position, 0)) AS from_position,
+           CASE WHEN want.after_position > COALESCE(claim_cursor.position, 0) THEN want.after_id
+                WHEN want.after_position = claim_cursor.position THEN GREATEST(want.after_id, claim_cursor.number_id)
+                ELSE COALESCE(claim_cursor.number_id, 0) END AS from_id
+      FROM unnest(:ordinals::integer[], :pool_ids::bigint[], :countries::text[], :operator_ids::integer[],
+                  :service_ids::smallint[], :excluded::text[], :repeatable::boolean[], :counts::integer[],
+                  :after_positions::bigint[], :after_ids::bigint[])
+           AS want (ordinal, pool_id, country, operator_id, service_id, excluded, repeatable, count,
+                    after_position, after_id)
+      LEFT JOIN claim_cursor ON claim_cursor.pool_id = want.pool_id AND claim_cursor.country = want.country
+                            AND claim_cursor.operator_id = want.operator_id
+                            AND claim_cursor.service_id = want.service_id
+                            AND NOT want.repeatable
+), candidate AS MATERIALIZED (
+    SELECT want.ordinal, shelf.id, shelf.position,
+           NOT want.repeatable AND EXISTS (
+               SELECT FROM activation
+                WHERE activation.number_id = shelf.id AND activation.service_id = want.service_id
+                  AND NOT activation.repeatable) AS used,
+           want.excluded <> '' AND EXISTS (
+               SELECT FROM unnest(string_to_array(want.excluded, ',')) AS prefix
+                WHERE starts_with(shelf.msisdn, prefix)) AS excluded
+      FROM want CROSS JOIN LATERAL (
+           (SELECT number.id, number.position, number.msisdn FROM number
+             WHERE want.operator_id = 0
+               AND number.pool_id = want.pool_id AND number.country = want.country AND number.available
+               AND (number.position, number.id) > (want.from_position, want.from_id)
+             ORDER BY number.position, number.id LIMIT :window)
+           UNION ALL
+           (SELECT number.id, number.position, number.msisdn FROM number
+             WHERE want.operator_id <> 0
+               AND number.pool_id = want.pool_id AND number.operator_id = want.operator_id AND number.available
+               AND (number.position, number.id) > (want.from_position, want.from_id)
+             ORDER BY number.position, number.id LIMIT :window)
+         ) AS shelf
+), locked AS MATERIALIZED (
+    SELECT want.ordinal, hit.id
+      FROM want CROSS JOIN LATERAL (
+           SELECT number.id FROM candidate JOIN number ON number.id = candidate.id
+            WHERE candidate.ordinal = want.ordinal AND NOT candidate.used AND NOT candidate.excluded
+              AND number.available AND number.pool_id = want.pool_id
+            ORDER BY candidate.position, candidate.id LIMIT want.count
+              FOR NO KEY UPDATE OF number SKIP LOCKED
+         ) AS hit
+), winner AS (
+    SELECT DISTINCT ON (id) id, ordinal FROM locked ORDER BY id, ordinal
+), claimed AS (
+    UPDATE number SET lease_id = nextval('lease_id') FROM winner WHERE number.id = winner.id
+    RETURNING winner.ordinal, number.id, number.lease_id, number.msisdn
+), run AS (
+    SELECT candidate.ordinal, candidate.position, candidate.id,
+           row_number() OVER looked AS rank,
+           bool_and(candidate.used OR winner.id IS NOT NULL) OVER looked AS passed
+      FROM candidate
+      LEFT JOIN winner ON winner.id = candidate.id AND winner.ordinal = candidate.ordinal
+    WINDOW looked AS (PARTITION BY candidate.ordinal ORDER BY candidate.position, candidate.id)
+), step AS MATERIALIZED (
+    SELECT DISTINCT ON (run.ordinal) run.ordinal, run.position, run.id FROM run
+     WHERE run.passed AND run.rank >= :cursor_step
+       AND run.position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+     ORDER BY run.ordinal, run.position DESC, run.id DESC
+), moved AS (
+    -- Whoever is moving the same cursor now does it for both: nobody waits for a cursor.
+    INSERT INTO claim_cursor (pool_id, country, operator_id, service_id, position, number_id)
+    SELECT want.pool_id, want.country, want.operator_id, want.service_id, step.position, step.id
+      FROM step JOIN want USING (ordinal)
+     WHERE NOT want.repeatable
+       AND pg_try_advisory_xact_lock(hashtextextended(
+               concat_ws('/', 'cursor', want.pool_id, want.country, want.operator_id, want.service_id), 0))
+    ON CONFLICT (pool_id, country, operator_id, service_id) DO UPDATE
+       SET position = excluded.position, number_id = excluded.number_id
+     WHERE (claim_cursor.position, claim_cursor.number_id) < (excluded.position, excluded.number_id)
+)
+SELECT want.ordinal, looked.count AS looked_at, looked.position, looked.id,
+       got.ids, got.lease_ids, got.msisdns
+  FROM want
+  LEFT JOIN LATERAL (SELECT count(*) OVER () AS count, candidate.position, candidate.id FROM candidate
+                      WHERE candidate.ordinal = want.ordinal
+                      ORDER BY candidate.position DESC, candidate.id DESC LIMIT 1) AS looked ON true
+  LEFT JOIN LATERAL (SELECT array_agg(claimed.id) AS ids, array_agg(claimed.lease_id) AS lease_ids,
+                            array_agg(claimed.msisdn) AS msisdns
+                       FROM claimed WHERE claimed.ordinal = want.ordinal) AS got ON true
+ ORDER BY want.ordinal;
+
+-- name: lock_numbers
+SELECT id FROM number WHERE id = ANY (:number_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: release
+-- Ends the numbers' leases and puts them at the end of the queue.
+UPDATE number SET lease_id = NULL, position = pg_current_xact_id()::text::bigint
+ WHERE id = ANY (:number_ids::bigint[]);
+
+-- name: resolve
+-- A supplier's numbers by what he calls them: the number, or our id of it.
+SELECT given.ordinal, number.id, number.pool_id
+  FROM unnest(:supplier_ids::bigint[], :msisdns::text[], :number_ids::bigint[])
+       WITH ORDINALITY AS given (supplier_id, msisdn, number_id, ordinal)
+  JOIN LATERAL (
+       SELECT number.id, number.pool_id FROM number JOIN pool ON pool.id = number.pool_id
+        WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.msisdn = given.msisdn
+       UNION ALL
+       SELECT number.id, number.pool_id FROM number JOIN pool ON pool.id = number.pool_id
+        WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.id = given.number_id
+        LIMIT 1
+     ) AS number ON true
+ ORDER BY given.ordinal;
+
+-- name: take_stock
+-- Counts numbers whose availability changed into the shelves' stock, and takes what was counted of them before out.
+-- One at a time: the caller holds the stock lock.
+WITH taken AS (
+    DELETE FROM stock_change
+     WHERE id IN (SELECT id FROM stock_change ORDER BY id LIMIT :limit)
+    RETURNING number_id
+), changed AS (
+    SELECT DISTINCT number_id AS id FROM taken
+), before AS (
+    SELECT stock_counted.* FROM stock_counted JOIN changed ON changed.id = stock_counted.number_id
+), after AS (
+    SELECT number.id AS number_id, number.pool_id, number.country,
+           COALESCE((SELECT max(activation.id) FROM activation WHERE activation.number_id = number.id), 0) AS through
+      FROM number JOIN changed ON changed.id = number.id
+     WHERE number.available
+), shelf_change AS (
+    SELECT pool_id, country, sum(amount) AS amount
+      FROM (SELECT pool_id, country, -1 AS amount FROM before
+            UNION ALL SELECT pool_id, country, 1 FROM after) AS one
+     GROUP BY pool_id, country HAVING sum(amount) <> 0
+), used_change AS (
+    SELECT one.pool_id, one.country, activation.service_id, sum(one.amount) AS amount
+      FROM (SELECT number_id, pool_id, country, through, -1 AS amount FROM before
+            UNION ALL SELECT number_id, pool_id, country, through, 1 FROM after) AS one
+      JOIN activation ON activation.number_id = one.number_id AND activation.id <= one.through
+                     AND NOT activation.repeatable
+     GROUP BY one.pool_id, one.country, activation.service_id HAVING sum(one.amount) <> 0
+), on_shelf AS (
+    INSERT INTO shelf (pool_id, country, available) SELECT pool_id, country, amount FROM shelf_change
+    ON CONFLICT (country, pool_id) DO UPDATE SET available = shelf.available + excluded.available
+), used_on_shelf AS (
+    INSERT INTO shelf_used (pool_id, country, service_id, used)
+    SELECT pool_id, country, service_id, amount FROM used_change
+    ON CONFLICT (country, pool_id, service_id) DO UPDATE SET used = shelf_used.used + excluded.used
+), counted AS (
+    INSERT INTO stock_counted (number_id, pool_id, country, through) SELECT number_id, pool_id, country, through FROM after
+    ON CONFLICT (number_id) DO UPDATE SET pool_id = excluded.pool_id, country = excluded.country,
+                                          through = excluded.through
+), uncounted AS (
+    DELETE FROM stock_counted
+     WHERE number_id IN (SELECT number_id FROM before EXCEPT SELECT number_id FROM after)
+)
+SELECT count(*) FROM taken;
+
+-- name: try_stock_lock
+SELECT pg_try_advisory_xact_lock(hashtextextended('simyard/stock', 0));
+
+-- name: forget_foreign_cursors
+-- Cursors that lie ahead of this server's transactions come from another one (a restored backup).
+DELETE FROM claim_cursor WHERE position > pg_current_xact_id()::text::bigint;

@@ -1,0 +1,1 @@
+"""Pools: the sources numbers come from."""

@@ -1,0 +1,73 @@
+"""The rows of pools."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import asyncpg
+
+from simyard.base.ids import AccountId, PoolId, ServiceId
+from simyard.core.pools.model import Pool, PoolKind
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+
+def _pool(row: asyncpg.Record) -> Pool:
+    return Pool(
+        PoolId(row["id"]), row["name"], PoolKind(row["kind"]), row["supplier_id"], row["rent_allowed"]
+    )
+
+
+async def insert_pool(
+    tx: Tx,
+    *,
+    name: str,
+    kind: PoolKind,
+    supplier_id: AccountId | None,
+    share_basis_points: int,
+    reserved_for: ServiceId | None,
+    rent_allowed: bool,
+    consent: str | None,
+    now: datetime,
+) -> Pool:
+    (row,) = await _queries.insert_pool.rows(
+        tx,
+        name=name,
+        kind=kind,
+        supplier_id=supplier_id,
+        share_basis_points=share_basis_points,
+        reserved_for=reserved_for,
+        rent_allowed=rent_allowed,
+        consent=consent,
+        now=now,
+    )
+    return _pool(row)
+
+
+async def find_pool(tx: Tx, *, pool_id: PoolId) -> Pool | None:
+    row = await _queries.find_pool.row(tx, pool_id=pool_id)
+    return None if row is None else _pool(row)
+
+
+async def find_pool_by_name(tx: Tx, *, name: str) -> Pool | None:
+    row = await _queries.find_pool_by_name.row(tx, name=name)
+    return None if row is None else _pool(row)
+
+
+async def direct_pool_of(tx: Tx, *, supplier_id: AccountId, pool_id: PoolId | None) -> Pool | None:
+    row = await _queries.direct_pool_of.row(tx, supplier_id=supplier_id, pool_id=pool_id)
+    return None if row is None else _pool(row)
+
+
+async def set_consent(tx: Tx, *, pool_id: PoolId, consent: str, now: datetime) -> bool:
+    return await _queries.set_consent.value(tx, pool_id=pool_id, consent=consent, now=now) is not None
+
+
+async def set_enabled(tx: Tx, *, pool_id: PoolId, enabled: bool) -> bool:
+    return await _queries.set_enabled.value(tx, pool_id=pool_id, enabled=enabled) is not None
+
+
+async def mark_online(tx: Tx, *, pool_id: PoolId, until: datetime) -> None:
+    await _queries.mark_online.execute(tx, pool_id=pool_id, until=until)

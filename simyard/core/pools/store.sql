@@ -1,0 +1,28 @@
+-- name: insert_pool
+INSERT INTO pool (name, kind, supplier_id, share_basis_points, reserved_for, rent_allowed, consent, consented_at,
+                  online_until, created_at)
+VALUES (:name, :kind, :supplier_id, :share_basis_points, :reserved_for, :rent_allowed, :consent,
+        CASE WHEN :consent::text IS NULL THEN NULL ELSE :now::timestamptz END,
+        CASE WHEN :kind = 'sandbox' THEN 'infinity'::timestamptz ELSE '-infinity'::timestamptz END, :now)
+RETURNING id, name, kind, supplier_id, rent_allowed;
+
+-- name: find_pool
+SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE id = :pool_id;
+
+-- name: find_pool_by_name
+SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE name = :name;
+
+-- name: direct_pool_of
+-- The pool a supplier's reports go to: the one his key names, or his first.
+SELECT id, name, kind, supplier_id, rent_allowed FROM pool
+ WHERE supplier_id = :supplier_id AND kind = 'direct' AND COALESCE(id = :pool_id, true)
+ ORDER BY id LIMIT 1;
+
+-- name: set_consent
+UPDATE pool SET consent = :consent, consented_at = :now WHERE id = :pool_id RETURNING id;
+
+-- name: set_enabled
+UPDATE pool SET enabled = :enabled WHERE id = :pool_id RETURNING id;
+
+-- name: mark_online
+UPDATE pool SET online_until = :until WHERE id = :pool_id AND online_until < :until;

@@ -1,0 +1,1 @@
+"""What things cost: prices in the base currency, exchange rates, and the offers they make."""

@@ -1,0 +1,55 @@
+"""Prices and offers as values. Amounts are micros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from simyard.base.ids import AccountId, PoolId, ServiceId
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a pool sells for one service in one country. `amount` is in the base currency; the stock lags by seconds.
+
+    A pool that is not online sells nothing until its supplier reports again.
+    """
+
+    service_id: ServiceId
+    country: str
+    pool_id: PoolId
+    pool_name: str
+    kind: str
+    reserved_for: ServiceId | None
+    supplier_id: AccountId | None
+    share_basis_points: int
+    amount: int
+    stock: int
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an order is charged, and how it is divided once it is captured."""
+
+    price: int
+    currency: str
+    margin: int
+    earning: int
+    earning_currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListOffers:
+    account_id: AccountId
+    country: str
+    base_currency: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PricedOffer:
+    """An offer with the price this account would be charged, in its own currency."""
+
+    offer: Offer
+    price: int

@@ -1,0 +1,48 @@
+"""The rows of prices, rates and offers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from simyard.base.ids import AccountId, PoolId, ServiceId
+from simyard.core.pricing.model import Offer
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+
+async def set_price(
+    tx: Tx, *, service_id: ServiceId, country: str, pool_id: PoolId | None, amount: int, now: datetime
+) -> None:
+    await _queries.set_price.execute(
+        tx, service_id=service_id, country=country, pool_id=pool_id, amount=amount, now=now
+    )
+
+
+async def set_rate(tx: Tx, *, currency: str, rate_nanos: int, now: datetime) -> None:
+    await _queries.set_rate.execute(tx, currency=currency, rate_nanos=rate_nanos, now=now)
+
+
+async def rates(tx: Tx) -> dict[str, int]:
+    return {row["currency"]: row["rate_nanos"] for row in await _queries.rates.rows(tx)}
+
+
+async def offers_for(tx: Tx, *, wanted: Collection[tuple[ServiceId, str]], now: datetime) -> list[Offer]:
+    rows = await _queries.offers_for.rows(
+        tx,
+        service_ids=[service_id for service_id, _ in wanted],
+        countries=[country for _, country in wanted],
+        now=now,
+    )
+    return [Offer(*row) for row in rows]
+
+
+async def offers_in(tx: Tx, *, country: str, account_id: AccountId, now: datetime) -> list[Offer]:
+    rows = await _queries.offers_in.rows(tx, country=country, account_id=account_id, now=now)
+    return [Offer(*row) for row in rows]
+
+
+async def offered_countries(tx: Tx, *, now: datetime) -> list[str]:
+    return [row["country"] for row in await _queries.offered_countries.rows(tx, now=now)]

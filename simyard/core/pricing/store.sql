@@ -1,0 +1,61 @@
+-- name: set_price
+INSERT INTO price (service_id, country, pool_id, amount, set_at)
+VALUES (:service_id, :country, :pool_id, :amount, :now)
+ON CONFLICT (country, service_id, pool_id) DO UPDATE SET amount = excluded.amount, set_at = excluded.set_at;
+
+-- name: set_rate
+INSERT INTO exchange_rate (currency, rate_nanos, set_at) VALUES (:currency, :rate_nanos, :now)
+ON CONFLICT (currency) DO UPDATE SET rate_nanos = excluded.rate_nanos, set_at = excluded.set_at;
+
+-- name: rates
+SELECT currency, rate_nanos FROM exchange_rate;
+
+-- name: offers_for
+-- What every pool asks for each wanted service, cheapest first, also where it cannot sell at the moment. A pool's own
+-- price comes before the price for all pools; a reserved pool sells one service only.
+SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_name, pool.kind, pool.reserved_for,
+       pool.supplier_id, pool.share_basis_points, price.amount,
+       GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0) AS stock,
+       pool.online_until > :now AS online
+  FROM unnest(:service_ids::smallint[], :countries::text[]) AS want (service_id, country)
+ CROSS JOIN pool
+ CROSS JOIN LATERAL (
+        SELECT price.service_id, price.country, price.amount FROM price
+         WHERE price.country = want.country AND price.service_id = want.service_id
+           AND (price.pool_id = pool.id OR price.pool_id IS NULL)
+         ORDER BY price.pool_id NULLS LAST LIMIT 1
+       ) AS price
+  LEFT JOIN shelf ON shelf.country = want.country AND shelf.pool_id = pool.id
+  LEFT JOIN shelf_used ON shelf_used.country = want.country AND shelf_used.pool_id = pool.id
+                      AND shelf_used.service_id = want.service_id
+ WHERE pool.enabled AND pool.consent IS NOT NULL AND COALESCE(pool.reserved_for = want.service_id, true)
+ ORDER BY price.service_id, price.country, price.amount, pool.id;
+
+-- name: offers_in
+-- Everything on offer in a country to an account, cheapest first within a service.
+SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_name, pool.kind, pool.reserved_for,
+       pool.supplier_id, pool.share_basis_points, price.amount,
+       GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0) AS stock, true AS online
+  FROM (SELECT DISTINCT ON (price.service_id, pool.id) price.service_id, price.country, price.amount, pool.id AS pool_id
+          FROM price JOIN pool ON price.pool_id = pool.id OR price.pool_id IS NULL
+         WHERE price.country = :country
+         ORDER BY price.service_id, pool.id, price.pool_id NULLS LAST) AS price
+  JOIN pool ON pool.id = price.pool_id
+  JOIN service ON service.id = price.service_id
+  LEFT JOIN shelf ON shelf.country = price.country AND shelf.pool_id = pool.id
+  LEFT JOIN shelf_used ON shelf_used.country = price.country AND shelf_used.pool_id = pool.id
+                      AND shelf_used.service_id = price.service_id
+ WHERE pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
+   AND COALESCE(pool.reserved_for = price.service_id, true)
+   AND (NOT service.prohibited
+        OR EXISTS (SELECT FROM service_permission
+                    WHERE service_permission.account_id = :account_id AND service_permission.service_id = service.id))
+ ORDER BY price.service_id, price.amount, pool.id;
+
+-- name: offered_countries
+-- Countries in which at least one pool that can sell now has numbers and a price.
+SELECT DISTINCT shelf.country FROM shelf JOIN pool ON pool.id = shelf.pool_id
+ WHERE shelf.available > 0 AND pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
+   AND EXISTS (SELECT FROM price WHERE price.country = shelf.country
+                                   AND (price.pool_id = pool.id OR price.pool_id IS NULL))
+ ORDER BY shelf.country;

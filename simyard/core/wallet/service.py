@@ -1,0 +1,160 @@
+"""Verbs that move money. Each locks the wallets it touches by account id before it looks at a balance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from simyard.base.ids import AccountId, LedgerAccountId
+from simyard.base.refusals import Refusal, Refused
+from simyard.core.wallet import store
+from simyard.core.wallet.model import (
+    Balance,
+    CurrencyTotal,
+    SharedKind,
+    Transfer,
+    TransferKind,
+    Verification,
+    Wallet,
+)
+from simyard.core.wallet.store import WalletChange
+from simyard.db.database import Tx
+
+
+async def open_wallet(tx: Tx, account_id: AccountId, currency: str) -> None:
+    """Give an account its one wallet, empty."""
+    await store.ensure_shared_accounts(tx, currency=currency)
+    await store.insert_wallet(tx, account_id=account_id, currency=currency)
+
+
+async def balance(tx: Tx, account_id: AccountId) -> Balance:
+    """What the account can spend and what is held, now. Refuses: UNKNOWN_ACCOUNT."""
+    found = await store.balance(tx, account_id=account_id)
+    if found is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    return found
+
+
+async def currencies(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, str]:
+    """The currency of each account's wallet."""
+    return await store.currencies(tx, account_ids=account_ids)
+
+
+async def lock(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, Wallet]:
+    """The accounts' wallets, locked until the transaction ends."""
+    return await store.lock_wallets(tx, account_ids=account_ids)
+
+
+async def shared(tx: Tx, currencies: Collection[str]) -> dict[tuple[SharedKind, str], LedgerAccountId]:
+    """The platform's own ledger accounts of these currencies."""
+    return await store.shared_accounts(tx, currencies=currencies)
+
+
+async def post(
+    tx: Tx, transfers: Sequence[Transfer], wallets: Mapping[AccountId, Wallet], *, now: datetime
+) -> None:
+    """Book transfers and move the running balances of the locked wallets they touch.
+
+    Every wallet a transfer names must be among `wallets`. Refuses: REFERENCE_TAKEN when a reference was booked before;
+    INSUFFICIENT_FUNDS when a balance would go below zero. Either ends the transaction.
+    """
+    if not transfers:
+        return
+    owners: dict[LedgerAccountId, tuple[Wallet, bool]] = {}
+    for wallet in wallets.values():
+        owners[wallet.available_id] = (wallet, True)
+        owners[wallet.held_id] = (wallet, False)
+    before = {wallet.account_id: (wallet.available, wallet.held) for wallet in wallets.values()}
+    for transfer in transfers:
+        for ledger_account, amount in (
+            (transfer.debit, -transfer.amount),
+            (transfer.credit, transfer.amount),
+        ):
+            if ledger_account in owners:
+                wallet, is_available = owners[ledger_account]
+                if is_available:
+                    wallet.available += amount
+                else:
+                    wallet.held += amount
+    changes = [
+        WalletChange(wallet.account_id, wallet.available - available, wallet.held - held)
+        for wallet in wallets.values()
+        for available, held in (before[wallet.account_id],)
+        if (available, held) != (wallet.available, wallet.held)
+    ]
+    try:
+        await store.post(tx, transfers=transfers, changes=changes, now=now)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "transfer_reference_taken":
+            raise
+        raise Refusal(Refused.REFERENCE_TAKEN) from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name not in ("wallet_available_not_negative", "wallet_held_not_negative"):
+            raise
+        raise Refusal(Refused.INSUFFICIENT_FUNDS) from error
+
+
+async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str, now: datetime) -> Balance:
+    """Credit money that came in from outside, once for a reference.
+
+    Refuses, first match wins: UNKNOWN_ACCOUNT, REFERENCE_TAKEN.
+    """
+    wallets = await lock(tx, [account_id])
+    if account_id not in wallets:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    wallet = wallets[account_id]
+    bank = (await shared(tx, [wallet.currency]))[SharedKind.BANK, wallet.currency]
+    transfer = Transfer(
+        f"deposit/{reference}", TransferKind.DEPOSIT, bank, wallet.available_id, wallet.currency, amount
+    )
+    await post(tx, [transfer], wallets, now=now)
+    return Balance(wallet.currency, wallet.available, wallet.held)
+
+
+async def pay(
+    tx: Tx, payer: AccountId, payee: AccountId, amount: int, *, reference: str, now: datetime
+) -> None:
+    """Move available money from one wallet to another of the same currency, once for a reference.
+
+    Refuses, first match wins: UNKNOWN_ACCOUNT, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, REFERENCE_TAKEN.
+    """
+    wallets = await lock(tx, [payer, payee])
+    if payer not in wallets or payee not in wallets or payer == payee:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT)
+    source, target = wallets[payer], wallets[payee]
+    if source.currency != target.currency:
+        raise Refusal(Refused.CURRENCY_MISMATCH)
+    if source.available < amount:
+        raise Refusal(Refused.INSUFFICIENT_FUNDS)
+    transfer = Transfer(
+        f"payment/{reference}",
+        TransferKind.PAYMENT,
+        source.available_id,
+        target.available_id,
+        source.currency,
+        amount,
+    )
+    await post(tx, [transfer], wallets, now=now)
+
+
+async def verify(tx: Tx) -> Verification:
+    """Recount the whole ledger from its transfers. Reads everything; meant for operators and tests."""
+    by_currency: dict[str, dict[str, int]] = {}
+    entries: dict[str, int] = {}
+    for row in await store.totals(tx):
+        by_currency.setdefault(row.currency, {})[row.kind] = row.amount
+        entries[row.currency] = entries.get(row.currency, 0) + row.entries
+    wrong = await store.wrong_wallets(tx)
+    totals = tuple(
+        CurrencyTotal(currency, entries[currency] // 2, sum(kinds.values()), kinds)
+        for currency, kinds in by_currency.items()
+    )
+    return Verification(
+        balanced=not wrong and all(total.entries_sum == 0 for total in totals),
+        wallets=await store.wallet_count(tx),
+        transfers=sum(total.transfers for total in totals),
+        currencies=totals,
+        wrong_wallets=tuple(wrong),
+    )

@@ -1,0 +1,89 @@
+"""The rows of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from simyard.base.ids import AccountId, LedgerAccountId
+from simyard.core.wallet.model import Balance, SharedKind, Transfer, Wallet
+from simyard.db import sql
+from simyard.db.database import Tx
+
+_queries = sql.load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletChange:
+    account_id: AccountId
+    available: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotalRow:
+    currency: str
+    kind: str
+    amount: int
+    entries: int
+
+
+async def insert_wallet(tx: Tx, *, account_id: AccountId, currency: str) -> None:
+    await _queries.insert_wallet.execute(tx, account_id=account_id, currency=currency)
+
+
+async def ensure_shared_accounts(tx: Tx, *, currency: str) -> None:
+    await _queries.ensure_shared_accounts.execute(tx, currency=currency, kinds=list(SharedKind))
+
+
+async def shared_accounts(
+    tx: Tx, *, currencies: Collection[str]
+) -> dict[tuple[SharedKind, str], LedgerAccountId]:
+    rows = await _queries.shared_accounts.rows(tx, kinds=list(SharedKind), currencies=list(currencies))
+    return {(SharedKind(row["kind"]), row["currency"]): LedgerAccountId(row["id"]) for row in rows}
+
+
+async def lock_wallets(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[AccountId, Wallet]:
+    rows = await _queries.lock_wallets.rows(tx, account_ids=list(account_ids))
+    return {row["account_id"]: Wallet(*row) for row in rows}
+
+
+async def balance(tx: Tx, *, account_id: AccountId) -> Balance | None:
+    row = await _queries.balance.row(tx, account_id=account_id)
+    return None if row is None else Balance(*row)
+
+
+async def currencies(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[AccountId, str]:
+    rows = await _queries.currencies.rows(tx, account_ids=list(account_ids))
+    return {row["account_id"]: row["currency"] for row in rows}
+
+
+async def post(
+    tx: Tx, *, transfers: Sequence[Transfer], changes: Sequence[WalletChange], now: datetime
+) -> None:
+    await _queries.post.execute(
+        tx,
+        references=[transfer.reference for transfer in transfers],
+        kinds=[transfer.kind for transfer in transfers],
+        debits=[transfer.debit for transfer in transfers],
+        credits=[transfer.credit for transfer in transfers],
+        currencies=[transfer.currency for transfer in transfers],
+        amounts=[transfer.amount for transfer in transfers],
+        account_ids=[change.account_id for change in changes],
+        available=[change.available for change in changes],
+        held=[change.held for change in changes],
+        now=now,
+    )
+
+
+async def totals(tx: Tx) -> list[TotalRow]:
+    return [TotalRow(*row) for row in await _queries.totals.rows(tx)]
+
+
+async def wrong_wallets(tx: Tx) -> list[AccountId]:
+    return [AccountId(row["account_id"]) for row in await _queries.wrong_wallets.rows(tx)]
+
+
+async def wallet_count(tx: Tx) -> int:
+    return int(await _queries.wallet_count.value(tx))

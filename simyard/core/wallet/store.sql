@@ -1,0 +1,62 @@
+-- name: insert_wallet
+WITH ledger AS (
+    INSERT INTO ledger_account (kind, account_id, currency)
+    VALUES ('available', :account_id, :currency), ('held', :account_id, :currency)
+    RETURNING id, kind
+)
+INSERT INTO wallet (account_id, currency, available_id, held_id)
+SELECT :account_id, :currency, (SELECT id FROM ledger WHERE kind = 'available'),
+       (SELECT id FROM ledger WHERE kind = 'held');
+
+-- name: ensure_shared_accounts
+INSERT INTO ledger_account (kind, account_id, currency)
+SELECT kind, NULL, :currency FROM unnest(:kinds::text[]) AS kind
+ON CONFLICT DO NOTHING;
+
+-- name: shared_accounts
+SELECT id, kind, currency FROM ledger_account
+ WHERE kind = ANY (:kinds::text[]) AND account_id IS NULL AND currency = ANY (:currencies::text[]);
+
+-- name: lock_wallets
+-- In the order of account ids, so that two transactions never wait for each other in a ring.
+SELECT account_id, currency, available_id, held_id, available, held
+  FROM wallet WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY account_id FOR UPDATE;
+
+-- name: balance
+SELECT currency, available, held FROM wallet WHERE account_id = :account_id;
+
+-- name: currencies
+SELECT account_id, currency FROM wallet WHERE account_id = ANY (:account_ids::bigint[]);
+
+-- name: post
+-- Adds transfers and moves the wallets' running balances by the same amounts.
+WITH posted AS (
+    INSERT INTO transfer (reference, kind, debit_id, credit_id, currency, amount, created_at)
+    SELECT reference, kind, debit_id, credit_id, currency, amount, :now
+      FROM unnest(:references::text[], :kinds::text[], :debits::bigint[], :credits::bigint[], :currencies::text[],
+                  :amounts::bigint[]) AS given (reference, kind, debit_id, credit_id, currency, amount)
+)
+UPDATE wallet
+   SET available = wallet.available + change.available, held = wallet.held + change.held
+  FROM unnest(:account_ids::bigint[], :available::bigint[], :held::bigint[]) AS change (account_id, available, held)
+ WHERE wallet.account_id = change.account_id;
+
+-- name: totals
+SELECT ledger_account.currency, ledger_account.kind, sum(entry.amount)::bigint AS amount, count(*) AS entries
+  FROM entry JOIN ledger_account ON ledger_account.id = entry.ledger_account_id
+ GROUP BY ledger_account.currency, ledger_account.kind ORDER BY 1, 2;
+
+-- name: wrong_wallets
+-- Wallets whose running balances are not what their entries sum to.
+WITH total AS (
+    SELECT ledger_account_id, sum(amount) AS amount FROM entry GROUP BY ledger_account_id
+)
+SELECT wallet.account_id
+  FROM wallet
+  LEFT JOIN total AS available ON available.ledger_account_id = wallet.available_id
+  LEFT JOIN total AS held ON held.ledger_account_id = wallet.held_id
+ WHERE wallet.available <> COALESCE(available.amount, 0) OR wallet.held <> COALESCE(held.amount, 0)
+ ORDER BY wallet.account_id;
+
+-- name: wallet_count
+SELECT count(*) FROM wallet;

@@ -15,7 +15,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(STAMP) ## serve on http://127.0.0.1:8000 with sandbox numbers and a demo account
-	@$(BIN)/simyard serve
+	@$(BIN)/simyard serve --sandbox
 
 demo: $(STAMP) ## run one story over real HTTP and print each request and answer
 	@$(BIN)/simyard demo

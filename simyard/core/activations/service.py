@@ -25,6 +25,7 @@ from simyard.core.activations.model import (
     OrderNumber,
 )
 from simyard.core.activations.store import Key, NewActivation, SandboxTarget
+from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.numbers import service as numbers
@@ -151,6 +152,7 @@ async def _order_fresh(
         except Refusal as refusal:
             bid.result = refusal
         bids.append(bid)
+    await _record_prohibited(tx, bids, now)
     await _claim(tx, bids, now)
     return [bid.result if bid.result is not None else _short(bid) for bid in bids]
 
@@ -159,6 +161,22 @@ async def _permissions(tx: Tx, commands: Sequence[OrderNumber]) -> set[tuple[int
     known = load_catalog()
     asking = {one.account_id for one in commands if known.service_at(one.service_id).prohibited}
     return {*await catalog.permissions(tx, asking)} if asking else set()
+
+
+async def _record_prohibited(tx: Tx, bids: Sequence[_Bid], now: datetime) -> None:
+    for bid in bids:
+        if isinstance(bid.result, Refusal) and bid.result.reason is Refused.SERVICE_PROHIBITED:
+            command = bid.command
+            await audit.record(
+                tx,
+                actor=f"account:{command.account_id}",
+                action="order.prohibited",
+                facts={
+                    "service": load_catalog().service_at(command.service_id).slug,
+                    "country": command.country,
+                },
+                now=now,
+            )
 
 
 def _affordable_offers(

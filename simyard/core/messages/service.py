@@ -13,6 +13,7 @@ from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import deliveries
 from simyard.core.activations.deliveries import Delivery
 from simyard.core.activations.model import LockedActivation
+from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.messages import store
@@ -106,6 +107,11 @@ async def _deliver(
             dropped[arrival.pool_id, fate] += 1
             if fate is Fate.OTHER_SERVICE:
                 misuse[activation.account_id] += 1
+            elif fate is Fate.PROHIBITED:
+                facts: dict[str, object] = {"activation_id": activation.id, "pool_id": arrival.pool_id}
+                await audit.record(
+                    tx, actor=f"pool:{arrival.pool_id}", action="message.prohibited", facts=facts, now=now
+                )
             results[index] = Receipt(fate)
             continue
         code = judgement.extraction.code

@@ -58,7 +58,7 @@ async def _list(tx: Tx, pool: Pool, numbers: dict[str, ReportedNumber], changed:
     changed += await store.list_reported(
         tx, pool_id=pool.id, rent_allowed=pool.rent_allowed, numbers=list(numbers.values())
     )
-    await store.note_changes(tx, number_ids=changed)
+    await _note_list_change(tx, changed)
     found = await store.ids_of(tx, msisdns=list(numbers))
     return Report(
         ids={msisdn: number_id for msisdn, (number_id, owner) in found.items() if owner == pool.id},
@@ -73,7 +73,13 @@ async def remove(tx: Tx, command: RemoveNumber) -> None:
     """
     pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
     changed = await store.unlist(tx, pool_id=pool.id, msisdn=command.msisdn, number_id=command.number_id)
-    await store.note_changes(tx, number_ids=changed)
+    await _note_list_change(tx, changed)
+
+
+async def _note_list_change(tx: Tx, changed: Collection[NumberId]) -> None:
+    if changed:
+        await store.note_changes(tx, number_ids=changed)
+        await store.wake_stock(tx)
 
 
 async def claim(tx: Tx, wants: Sequence[Want]) -> None:

@@ -66,6 +66,10 @@ async def note_changes(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
         await _queries.note_changes.execute(tx, number_ids=list(number_ids))
 
 
+async def wake_stock(tx: Tx) -> None:
+    await _queries.wake_stock.execute(tx)
+
+
 async def claim(
     tx: Tx,
     *,

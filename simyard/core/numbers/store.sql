@@ -5,7 +5,7 @@ WITH missing AS (
      WHERE number.pool_id = :pool_id AND number.listed
        AND NOT EXISTS (SELECT FROM unnest(:msisdns::text[]) AS reported (msisdn)
                         WHERE reported.msisdn = number.msisdn)
-     ORDER BY number.id FOR UPDATE
+     ORDER BY number.id FOR NO KEY UPDATE
 )
 UPDATE number SET listed = false FROM missing WHERE number.id = missing.id RETURNING number.id;
 
@@ -39,9 +39,11 @@ ON CONFLICT (msisdn) DO UPDATE SET
 RETURNING id;
 
 -- name: unlist
--- One number of a pool, by its number or its id.
+-- One number of a pool, by its number; where the pool has none such, by its id.
 UPDATE number SET listed = false
- WHERE number.pool_id = :pool_id AND number.listed AND (number.msisdn = :msisdn OR number.id = :number_id)
+ WHERE number.pool_id = :pool_id AND number.listed
+   AND number.id = COALESCE((SELECT named.id FROM number AS named
+                              WHERE named.pool_id = :pool_id AND named.msisdn = :msisdn), :number_id)
 RETURNING number.id;
 
 -- name: ids_of
@@ -51,6 +53,10 @@ SELECT number.msisdn, number.id, number.pool_id FROM unnest(:msisdns::text[]) AS
 -- name: note_changes
 -- Tells the stock count which numbers to look at again.
 INSERT INTO stock_change (number_id) SELECT * FROM unnest(:number_ids::bigint[]);
+
+-- name: wake_stock
+-- Tells whoever counts stock that a supplier changed his list. Not for claims: a NOTIFY makes commits queue up.
+SELECT pg_notify('simyard_due', 'stock');
 
 -- name: claim
 -- Leases numbers for a batch of wants. Each want looks at a window of its shelf from where its service has got to,

@@ -1,0 +1,148 @@
+"""Wires everything: the database, the core's lanes, the dialects, the workers and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from simyard.base.clock import Clock, SystemClock
+from simyard.core.catalog import service as catalog
+from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.lanes import Lanes
+from simyard.core.numbers import service as numbers
+from simyard.db import migrate
+from simyard.db.database import Database, DatabaseUnusable
+from simyard.edge import cli, docs_pages, health
+from simyard.edge.dialects.daisysim import v2 as server7
+from simyard.edge.dialects.onlinesim_reseller import v2 as reseller
+from simyard.edge.http import DialectApp
+from simyard.edge.wire import Dialect
+from simyard.settings import Settings
+from simyard.workers.loops import Workers
+
+log = logging.getLogger(__name__)
+
+DIALECTS: tuple[Dialect, ...] = (server7.DIALECT, reseller.DIALECT)
+
+
+async def prepare(url: str) -> list[str]:
+    """Bring a database up to date: its schema, its catalogue. Returns the migrations that were applied.
+
+    Safe to run from many processes at once; a repeat changes nothing.
+    """
+    applied = await migrate.migrate(url)
+    database = await Database.connect(url, connections_max=1, application_name="simyard prepare")
+    try:
+        async with database.transaction() as tx:
+            await catalog.sync(tx, load_catalog())
+            await numbers.forget_foreign_cursors(tx)
+    finally:
+        await database.close()
+    return applied
+
+
+class _Served:
+    """A dialect's place in the routes, filled in once the database is open."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.app: DialectApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is None:
+            raise RuntimeError("the application was not started")
+        await self.app(scope, receive, send)
+
+
+def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | None = None) -> Starlette:
+    """The web application on a prepared database. With workers, it also does what is due."""
+    time = clock or SystemClock()
+    served = [_Served(dialect) for dialect in DIALECTS]
+    ready: list[Database] = []
+
+    async def problem() -> str | None:
+        if not ready:
+            return "starting or stopping"
+        try:
+            async with ready[0].connection() as tx:
+                return "migrations are pending" if await migrate.pending(tx) else None
+        except (
+            OSError,
+            TimeoutError,
+            DatabaseUnusable,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+        ) as error:
+            return f"the database does not answer: {type(error).__name__}"
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            durable = await stack.enter_async_context(_connected(settings, url, synchronous_commit=True))
+            relaxed = await stack.enter_async_context(_connected(settings, url, synchronous_commit=False))
+            lanes = Lanes(
+                durable,
+                relaxed,
+                slots=settings.lane_slots,
+                batch_max=settings.lane_batch_max,
+                queue_max=settings.lane_queue_max,
+            )
+            stack.push_async_callback(lanes.close)
+            if with_workers:
+                await stack.enter_async_context(_working(Workers(durable, url, time, settings)))
+            for one in served:
+                one.app = DialectApp(
+                    one.dialect, lanes=lanes, database=durable, clock=time, settings=settings
+                )
+            ready.append(durable)
+            yield
+            ready.clear()
+
+    return Starlette(
+        routes=[
+            *(Mount(one.dialect.prefix, app=one) for one in served),
+            *health.routes(problem),
+            *docs_pages.routes(DIALECTS),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _connected(
+    settings: Settings, url: str, *, synchronous_commit: bool
+) -> AbstractAsyncContextManager[Database]:
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[Database]:
+        database = await Database.connect(
+            url,
+            connections_max=max(1, settings.database_connections_max // 2),
+            synchronous_commit=synchronous_commit,
+        )
+        try:
+            yield database
+        finally:
+            await database.close()
+
+    return connected()
+
+
+@asynccontextmanager
+async def _working(workers: Workers) -> AsyncIterator[None]:
+    running = asyncio.create_task(workers.run(), name="workers")
+    try:
+        yield
+    finally:
+        workers.stop()
+        await running
+
+
+def main() -> None:
+    """The `simyard` command."""
+    cli.main(obj=cli.Wiring(prepare=prepare, build=build))

@@ -1,0 +1,1 @@
+"""Where the outside speaks to us: HTTP dialects, pages and the command line."""

@@ -1,0 +1,720 @@
+"""The `simyard` command: what operators do from a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import io
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import click
+import msgspec
+from click.shell_completion import get_completion_class
+from starlette.applications import Starlette
+
+from simyard import __version__
+from simyard.base import money
+from simyard.base.clock import SystemClock
+from simyard.base.ids import KeyId, PoolId
+from simyard.base.refusals import Refusal, Refused
+from simyard.core.accounts import rules as account_rules
+from simyard.core.accounts import service as accounts
+from simyard.core.accounts.model import AccountState, AddAccount, IssueKey, Role, Scope
+from simyard.core.catalog import service as catalog
+from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.catalog.model import Country, Service
+from simyard.core.messages import lines
+from simyard.core.pools import service as pools
+from simyard.core.pools.model import AddPool, PoolKind
+from simyard.core.pricing import service as pricing
+from simyard.core.wallet import service as wallet
+from simyard.db import embedded
+from simyard.db.database import Database, DatabaseUnusable, Tx
+from simyard.edge import demo, logs, sandbox
+from simyard.edge import serve as serving
+from simyard.edge.dialects import codes
+from simyard.settings import Settings, SettingsInvalid
+
+T = TypeVar("T")
+
+_CONSENT = (
+    "The operator who set this pool up states that its supplier holds the consent of the numbers' owners to receive "
+    "SMS on them for others."
+)
+
+_SENTENCES = {
+    Refused.EMAIL_TAKEN: "An account with the email {email} exists already.",
+    Refused.UNKNOWN_ACCOUNT: "There is no account {email}.",
+    Refused.POOL_TAKEN: "A pool named {name} exists already.",
+    Refused.UNKNOWN_POOL: "There is no pool {pool}.",
+    Refused.REFERENCE_TAKEN: "This reference was booked before; nothing was moved.",
+    Refused.WRONG_KEY: "The account has no key {key_id}.",
+    Refused.MALFORMED: "The {field} is not valid.",
+}
+
+
+class Build(Protocol):
+    def __call__(self, settings: Settings, url: str, *, with_workers: bool) -> Starlette: ...
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the application hands to its command line, which lies below it."""
+
+    prepare: Callable[[str], Coroutine[None, None, list[str]]]
+    build: Build
+
+
+def main(obj: Wiring) -> None:
+    """Run the command; expected failures are one line on standard error and exit code 1."""
+    try:
+        cli(obj=obj)
+    except SettingsInvalid as error:
+        _fail(str(error))
+    except (DatabaseUnusable, embedded.EmbeddedServerFailed) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _sentence(refusal: Refusal) -> str:
+    sentence = _SENTENCES.get(refusal.reason)
+    if sentence is None:
+        return str(refusal)
+    return sentence.format_map(_Facts(refusal.facts))
+
+
+class _Facts(dict[str, object]):
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+@asynccontextmanager
+async def _database(wiring: Wiring) -> AsyncIterator[Database]:
+    """The database of the settings, up to date; the embedded one is started when nothing runs on it."""
+    settings = Settings.from_environment()
+    server = None
+    if settings.database_url is None:
+        server = embedded.start(settings.data_dir)
+    url = settings.database_url or (server.url() if server is not None else "")
+    try:
+        await wiring.prepare(url)
+        database = await Database.connect(url, connections_max=2, application_name="simyard command")
+        try:
+            yield database
+        finally:
+            await database.close()
+    finally:
+        if server is not None:
+            server.stop()
+
+
+def _run(work: Callable[[Tx, datetime], Awaitable[T]]) -> T:
+    """Do one thing in one transaction. A refusal becomes a sentence."""
+    wiring = click.get_current_context().obj
+
+    async def run() -> T:
+        async with _database(wiring) as database, database.transaction() as tx:
+            return await work(tx, SystemClock().now())
+
+    try:
+        return asyncio.run(run())
+    except Refusal as refusal:
+        raise click.ClickException(_sentence(refusal)) from refusal
+
+
+def _actor() -> str:
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "shell"
+
+
+def _print_json(value: object) -> None:
+    click.echo(msgspec.json.encode(value).decode())
+
+
+# Parameters
+
+
+class _Amount(click.ParamType[int]):
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            amount = money.parse_amount(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not an amount such as 12.50 (up to six decimals)", param, ctx)
+        if amount < 0:
+            self.fail("an amount cannot be negative", param, ctx)
+        return amount
+
+
+class _ServiceName(click.ParamType[Service]):
+    name = "service"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Service:
+        known = load_catalog()
+        text = str(value).lower()
+        slug = text if known.service(text) else codes.services.by_handler(text)
+        service = known.service(slug) if slug else None
+        if service is None:
+            near = [one.slug for one in known.services if one.slug.startswith(text[:3])][:5]
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            self.fail(f"there is no service {value!r}{hint}", param, ctx)
+        return service
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        return [
+            click.shell_completion.CompletionItem(one.slug, help=one.name)
+            for one in load_catalog().services
+            if one.slug.startswith(incomplete.lower())
+        ]
+
+
+class _CountryName(click.ParamType[Country]):
+    name = "country"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Country:
+        known = load_catalog()
+        text = str(value)
+        iso2 = text.upper() if known.country(text.upper()) else codes.countries.by_fivesim(text.lower())
+        if iso2 is None:
+            wanted = text.casefold()
+            iso2 = next((one.iso2 for one in known.countries if one.name.casefold() == wanted), None)
+        country = known.country(iso2) if iso2 else None
+        if country is None:
+            self.fail(f"there is no country {value!r}; use its two letters, such as US", param, ctx)
+        return country
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        return [
+            click.shell_completion.CompletionItem(one.iso2, help=one.name)
+            for one in load_catalog().countries
+            if one.iso2.startswith(incomplete.upper())
+        ]
+
+
+def _currency(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        return money.check_currency(value.upper())
+    except ValueError as error:
+        raise click.BadParameter("use three letters such as USD") from error
+
+
+AMOUNT, SERVICE, COUNTRY = _Amount(), _ServiceName(), _CountryName()
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simyard")
+def cli() -> None:
+    """Simyard leases phone numbers for receiving SMS."""
+
+
+# Serving
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Web processes.")
+@click.option("--sandbox", "with_sandbox", is_flag=True, help="Set up fictitious numbers and a demo account.")
+@click.pass_obj
+def serve(wiring: Wiring, host: str, port: int, processes: int, with_sandbox: bool) -> None:
+    """Serve until stopped, on the configured database or the embedded one.
+
+    With one process it also does what is due; with more there is a worker process beside them.
+    """
+    settings = Settings.from_environment()
+    logs.configure(settings.log_level)
+    try:
+        listener = serving.bind(host, port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    server = embedded.start(settings.data_dir) if settings.database_url is None else None
+    url = settings.database_url or (server.url() if server is not None else "")
+    try:
+        asyncio.run(wiring.prepare(url))
+        if with_sandbox:
+            for line in asyncio.run(sandbox.set_up(url, settings)):
+                click.echo(line)
+
+        def ready() -> None:
+            click.echo(f"Simyard is ready on {serving.address(listener)}")
+            sys.stdout.flush()
+
+        if processes == 1:
+            proxies = ",".join(map(str, settings.trusted_proxies))
+            app = wiring.build(settings, url, with_workers=True)
+            serving.serve(app, listener, proxies=proxies, on_ready=ready)
+        else:
+            serving.Supervisor(listener, url, processes).run(ready)
+    finally:
+        if server is not None:
+            server.stop()
+
+
+@cli.command("serve-child", hidden=True)
+@click.option("--socket", "descriptor", type=int)
+@click.pass_obj
+def serve_child(wiring: Wiring, descriptor: int | None) -> None:
+    """A web process on an inherited socket, or, without one, the worker."""
+    settings = Settings.from_environment()
+    logs.configure(settings.log_level)
+    proxies = ",".join(map(str, settings.trusted_proxies))
+    url = settings.database_url or ""
+    if descriptor is None:
+        app = wiring.build(settings, url, with_workers=True)
+        # Nobody calls the worker, but it starts, stops and fails like the others.
+        serving.serve(app, serving.bind("127.0.0.1", 0), proxies=proxies, on_ready=lambda: None)
+    else:
+        app = wiring.build(settings, url, with_workers=False)
+        listener = serving.inherited(descriptor)
+        serving.serve(app, listener, proxies=proxies, on_ready=lambda: None)
+
+
+# Accounts
+
+
+@cli.group()
+def account() -> None:
+    """Accounts: add, suspend, lock, activate."""
+
+
+@account.command("add")
+@click.argument("email")
+@click.option("--password", help="Password for dialects with a login.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="buyer", show_default=True)
+@click.option(
+    "--currency", default="USD", show_default=True, callback=_currency, help="Of its wallet, for good."
+)
+@click.option("--balance", type=AMOUNT, default=0, help="Deposit this much at once.")
+@_json
+def account_add(
+    email: str, password: str | None, role: str, currency: str, balance: int, as_json: bool
+) -> None:
+    """Add an account with a wallet and one API key. The key is shown this once."""
+
+    async def work(tx: Tx, now: datetime) -> tuple[Any, str]:
+        hashed = account_rules.hash_password(password) if password else None
+        added = await accounts.add_account(tx, AddAccount(email, Role(role), hashed), now=now)
+        await wallet.open_wallet(tx, added.id, currency)
+        if balance:
+            await wallet.deposit(tx, added.id, balance, reference=f"opening/{added.id}", now=now)
+        scopes = account_rules.SCOPES_OF_ROLE[added.role]
+        _, key = await accounts.issue_key(tx, IssueKey(added.id, scopes), now=now)
+        return added, key
+
+    added, key = _run(work)
+    if as_json:
+        _print_json({"id": added.id, "email": added.email, "api_key": key})
+    else:
+        click.echo(f"Added {added.role} {added.email} with id {added.id}.")
+        click.echo(f"API key, shown this once: {key}")
+
+
+def _state_command(name: str, state: AccountState, help_text: str) -> None:
+    @account.command(name, help=help_text)
+    @click.argument("email")
+    def command(email: str) -> None:
+        async def work(tx: Tx, now: datetime) -> Any:
+            return await accounts.set_state(tx, email, state, actor=_actor(), now=now)
+
+        changed = _run(work)
+        click.echo(f"{changed.email} is {changed.state}.")
+
+
+_state_command("suspend", AccountState.SUSPENDED, "Refuse every request of an account until it is activated.")
+_state_command("lock", AccountState.LOCKED, "Lock an account for the time being.")
+_state_command("activate", AccountState.ACTIVE, "Let an account work again.")
+
+
+@cli.group()
+def key() -> None:
+    """API keys of an account: add, list, enable, disable."""
+
+
+@key.command("add")
+@click.argument("email")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]))
+@click.option("--network", "networks", multiple=True, help="Allow only this address or CIDR network.")
+@click.option("--pool", type=int, help="The pool a supplier's reports under this key go to.")
+@_json
+def key_add(
+    email: str, scopes: tuple[str, ...], networks: tuple[str, ...], pool: int | None, as_json: bool
+) -> None:
+    """Issue another key. It is shown this once."""
+
+    async def work(tx: Tx, now: datetime) -> tuple[int, str]:
+        owner = await accounts.find_account(tx, email)
+        chosen = tuple(Scope(scope) for scope in scopes) or account_rules.SCOPES_OF_ROLE[owner.role]
+        if pool is not None:
+            await pools.find_pool(tx, PoolId(pool))
+        command = IssueKey(owner.id, chosen, networks, PoolId(pool) if pool is not None else None)
+        return await accounts.issue_key(tx, command, now=now)
+
+    key_id, text = _run(work)
+    if as_json:
+        _print_json({"id": key_id, "api_key": text})
+    else:
+        click.echo(f"API key {key_id}, shown this once: {text}")
+
+
+@key.command("list")
+@click.argument("email")
+@_json
+def key_list(email: str, as_json: bool) -> None:
+    """Show an account's keys, without their texts."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await accounts.list_keys(tx, (await accounts.find_account(tx, email)).id)
+
+    rows = _run(work)
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        state = "on" if row.enabled else "off"
+        networks = f" from {', '.join(row.networks)}" if row.networks else ""
+        click.echo(f"{row.id}\t{row.hint}…\t{state}\t{','.join(row.scopes)}{networks}")
+
+
+def _key_switch(name: str, enabled: bool, help_text: str) -> None:
+    @key.command(name, help=help_text)
+    @click.argument("email")
+    @click.argument("key_id", type=int)
+    def command(email: str, key_id: int) -> None:
+        async def work(tx: Tx, now: datetime) -> None:
+            owner = await accounts.find_account(tx, email)
+            await accounts.set_key_enabled(
+                tx, owner.id, KeyId(key_id), enabled=enabled, actor=_actor(), now=now
+            )
+
+        _run(work)
+        click.echo(f"Key {key_id} is {'on' if enabled else 'off'}.")
+
+
+_key_switch("enable", True, "Switch a key on.")
+_key_switch("disable", False, "Switch a key off.")
+
+
+# Money
+
+
+@cli.group("wallet")
+def wallet_group() -> None:
+    """Wallets: deposit."""
+
+
+@wallet_group.command("deposit")
+@click.argument("email")
+@click.argument("amount", type=AMOUNT)
+@click.option("--reference", help="Booked once: a repeat with the same reference moves nothing.")
+@_json
+def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool) -> None:
+    """Credit money that came in from outside."""
+    if amount == 0:
+        raise click.ClickException("a deposit must be more than zero")
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email)
+        given = reference or f"shell/{owner.id}/{now.isoformat()}"
+        return await wallet.deposit(tx, owner.id, amount, reference=given, now=now)
+
+    balance = _run(work)
+    if as_json:
+        available = money.format_amount(balance.available)
+        _print_json(
+            {"available": available, "held": money.format_amount(balance.held), "currency": balance.currency}
+        )
+    else:
+        click.echo(
+            f"{email} has {money.format_amount(balance.available, decimals_min=2)} {balance.currency}."
+        )
+
+
+@cli.group()
+def ledger() -> None:
+    """The ledger: verify."""
+
+
+@ledger.command("verify")
+@_json
+def ledger_verify(as_json: bool) -> None:
+    """Recount every wallet and every currency from the transfers; exit 1 when they do not agree."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await wallet.verify(tx)
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            {
+                "balanced": found.balanced,
+                "wallets": found.wallets,
+                "transfers": found.transfers,
+                "wrong_wallets": found.wrong_wallets,
+                "currencies": {
+                    one.currency: {kind: money.format_amount(amount) for kind, amount in one.by_kind.items()}
+                    for one in found.currencies
+                },
+            }
+        )
+    else:
+        click.echo(
+            f"The ledger is {'balanced' if found.balanced else 'NOT BALANCED'}: "
+            f"{found.transfers} transfers, {found.wallets} wallets."
+        )
+        for one in found.currencies:
+            kinds = ", ".join(f"{kind} {money.format_amount(amount)}" for kind, amount in one.by_kind.items())
+            click.echo(f"  {one.currency}: {kinds}")
+        for account_id in found.wrong_wallets:
+            click.echo(f"  the wallet of account {account_id} is not the sum of its entries")
+    if not found.balanced:
+        raise SystemExit(1)
+
+
+# Supply
+
+
+@cli.group()
+def pool() -> None:
+    """Pools: add, consent, enable, disable."""
+
+
+@pool.command("add")
+@click.argument("name")
+@click.option("--kind", type=click.Choice([kind.value for kind in PoolKind]), required=True)
+@click.option("--supplier", "supplier_email", help="The account that reports its numbers and earns.")
+@click.option(
+    "--share", type=click.IntRange(0, 100), help="Supplier's share in percent; the setting's when left out."
+)
+@click.option("--reserved-for", type=SERVICE, help="Sell this service only.")
+@click.option("--rent/--no-rent", default=False, help="Whether its numbers may be rented.")
+@click.option(
+    "--country", "countries", type=COUNTRY, multiple=True, help="Sandbox: countries to stock; default US."
+)
+@click.option("--consent", default=_CONSENT, help="The supplier's consent statement, in his words.")
+@click.option("--url", help="Partner and upstream pools: the other server's address.")
+@click.option("--key", "remote_key", help="Partner and upstream pools: the key for the other server.")
+@_json
+def pool_add(
+    name: str,
+    kind: str,
+    supplier_email: str | None,
+    share: int | None,
+    reserved_for: Service | None,
+    rent: bool,
+    countries: tuple[Country, ...],
+    consent: str,
+    url: str | None,
+    remote_key: str | None,
+    as_json: bool,
+) -> None:
+    """Set up a source of numbers.
+
+    The consent of the numbers' owners is recorded with it: by default the operator's own statement, shown here.
+    """
+    if kind in (PoolKind.PARTNER, PoolKind.UPSTREAM):
+        raise click.ClickException(f"this version cannot ask other servers yet: {kind} pools come later")
+    if url is not None or remote_key is not None:
+        raise click.ClickException(f"--url and --key are for partner and upstream pools, not {kind}")
+    settings = Settings.from_environment()
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        supplier = await accounts.find_account(tx, supplier_email) if supplier_email else None
+        if supplier is None and kind == PoolKind.DIRECT:
+            raise click.ClickException("a direct pool needs --supplier EMAIL")
+        if supplier is not None and supplier.role is not Role.SUPPLIER:
+            raise click.ClickException(f"{supplier.email} is a {supplier.role}, not a supplier")
+        percent = settings.supplier_share_percent if share is None else share
+        command = AddPool(
+            name=name,
+            kind=PoolKind(kind),
+            supplier_id=supplier.id if supplier else None,
+            share_basis_points=percent * 100,
+            consent=consent,
+            reserved_for=reserved_for.id if reserved_for else None,
+            rent_allowed=rent,
+        )
+        added = await pools.add_pool(tx, command, actor=_actor(), now=now)
+        if added.kind is PoolKind.SANDBOX:
+            await sandbox.stock(tx, added, [one.iso2 for one in countries] or ["US"])
+        return added
+
+    added = _run(work)
+    if as_json:
+        _print_json({"id": str(added.id)})
+    else:
+        click.echo(f"Added {added.kind} pool {added.name} with id {added.id}.")
+        click.echo(f"Consent on record: {consent}")
+
+
+@pool.command("consent")
+@click.argument("pool_id", type=int)
+@click.argument("statement")
+def pool_consent(pool_id: int, statement: str) -> None:
+    """Record a supplier's new consent statement."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await pools.record_consent(tx, PoolId(pool_id), statement, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"Consent recorded for pool {pool_id}.")
+
+
+def _pool_switch(name: str, enabled: bool, help_text: str) -> None:
+    @pool.command(name, help=help_text)
+    @click.argument("pool_id", type=int)
+    def command(pool_id: int) -> None:
+        async def work(tx: Tx, now: datetime) -> None:
+            await pools.set_enabled(tx, PoolId(pool_id), enabled=enabled, actor=_actor(), now=now)
+
+        _run(work)
+        click.echo(f"Pool {pool_id} is {'on sale' if enabled else 'off sale'}.")
+
+
+_pool_switch("enable", True, "Sell a pool's numbers.")
+_pool_switch("disable", False, "Stop selling a pool's numbers; open leases run on.")
+
+
+@cli.group()
+def price() -> None:
+    """Prices: set."""
+
+
+@price.command("set")
+@click.argument("service", type=SERVICE)
+@click.argument("country", type=COUNTRY)
+@click.argument("amount", type=AMOUNT)
+@click.option("--pool", "pool_id", type=int, help="For this pool only.")
+def price_set(service: Service, country: Country, amount: int, pool_id: int | None) -> None:
+    """Price a service in a country, in the base currency."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        pool = PoolId(pool_id) if pool_id is not None else None
+        await pricing.set_price(
+            tx, service_id=service.id, country=country.iso2, amount=amount, pool_id=pool, now=now
+        )
+
+    _run(work)
+    where = f" in pool {pool_id}" if pool_id is not None else ""
+    currency = Settings.from_environment().base_currency
+    click.echo(f"{service.name} in {country.name}{where}: {money.format_amount(amount)} {currency}.")
+    if service.prohibited:
+        click.echo(
+            f"{service.name} is {service.category}: sold only to accounts permitted to use it.", err=True
+        )
+
+
+@cli.group()
+def fx() -> None:
+    """Exchange rates: set."""
+
+
+@fx.command("set")
+@click.argument("currency", callback=_currency)
+@click.argument("rate")
+def fx_set(currency: str, rate: str) -> None:
+    """Set how many units of a currency one unit of the base currency is worth."""
+    base = Settings.from_environment().base_currency
+    try:
+        nanos = money.parse_rate(rate)
+    except ValueError as error:
+        raise click.BadParameter("use a positive number such as 1500 or 0.92") from error
+    if currency == base:
+        raise click.ClickException(f"{base} is the base currency; its rate is one")
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await pricing.set_rate(tx, currency=currency, rate_nanos=nanos, now=now)
+
+    _run(work)
+    click.echo(f"1 {base} = {money.format_rate(nanos)} {currency}.")
+
+
+@cli.group()
+def service() -> None:
+    """Prohibited services: permit, forbid."""
+
+
+@service.command("permit")
+@click.argument("service", type=SERVICE)
+@click.argument("email")
+@click.option("--proof", required=True, help="How the account proved that it owns the sender.")
+def service_permit(service: Service, email: str, proof: str) -> None:
+    """Open a prohibited service to one account that proved it owns the sender."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        owner = await accounts.find_account(tx, email)
+        await catalog.permit(tx, owner.id, service, proof=proof, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{email} may use {service.name}.")
+
+
+@service.command("forbid")
+@click.argument("service", type=SERVICE)
+@click.argument("email")
+def service_forbid(service: Service, email: str) -> None:
+    """Take such a permission back."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        owner = await accounts.find_account(tx, email)
+        await catalog.forbid(tx, owner.id, service, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{email} may no longer use {service.name}.")
+
+
+# Messages
+
+
+@cli.group("messages")
+def messages_group() -> None:
+    """Messages: extract."""
+
+
+@messages_group.command("extract")
+def messages_extract() -> None:
+    """Read codes out of SMS texts.
+
+    JSON lines {"sender", "text", "service"} on standard input; {"code", "confidence", "span"} on standard output.
+    """
+    for line in lines.extract_lines(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")):
+        click.echo(line)
+
+
+@cli.command("demo")
+def demo_command() -> None:
+    """Tell one story over real HTTP: numbers, an order, an SMS, a code, a refund, the books."""
+    try:
+        demo.run()
+    except demo.DemoFailed as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a shell's completion script: `source <(simyard completion bash)`."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.ClickException(f"no completion for {shell}")
+    click.echo(found(cli, {}, "simyard", "_SIMYARD_COMPLETE").source())

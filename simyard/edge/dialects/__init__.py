@@ -1,0 +1,1 @@
+"""One package for each vendor whose protocol is spoken."""

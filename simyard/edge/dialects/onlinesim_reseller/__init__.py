@@ -1,0 +1,1 @@
+"""The Onlinesim reseller API, for those who supply numbers."""

@@ -1,0 +1,1 @@
+"""Loops that ask the core for due work."""

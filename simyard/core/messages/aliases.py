@@ -15,8 +15,8 @@ _NOISE = re.compile(r"[^a-z0-9]")
 
 
 def _rows() -> Iterator[dict[str, str]]:
-    with files(__package__).joinpath("aliases.csv").open(encoding="utf-8", newline="") as source:
-        yield from csv.DictReader(source)
+    text = files(__package__).joinpath("aliases.csv").read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
 
 
 def _split_names(display_name: str) -> list[str]:
@@ -34,7 +34,11 @@ _SLUGS: dict[str, str] = {}
 for _row in _rows():
     _slug = _row["service"]
     _DISPLAY_NAMES[_slug] = _split_names(_row["display_name"])
-    for _name in (_row["handler_api_code"], _row["onlinesim_slug"].lower(), *map(_squeezed, _DISPLAY_NAMES[_slug])):
+    for _name in (
+        _row["handler_api_code"],
+        _row["onlinesim_slug"].lower(),
+        *map(_squeezed, _DISPLAY_NAMES[_slug]),
+    ):
         if _name:
             _SLUGS.setdefault(_name, _slug)
 # A slug is its own name, whatever else is called so.

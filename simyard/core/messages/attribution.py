@@ -20,9 +20,10 @@ SENDER_READ_MAX = 64
 # The name under which phrases stand that mention a service without being its message.
 INCIDENTAL = "incidental"
 
-_WORD = re.compile(
-    "[^\\W_\u0900-\u0dff]+|[\u0900-\u0963\u0966-\u0dff\u200c\u200d]+"
-)
+# What a prohibited message is recognised as when no brand in particular is named.
+FINANCE = "finance"
+
+_WORD = re.compile("[^\\W_\u0900-\u0dff]+|[\u0900-\u0963\u0966-\u0dff\u200c\u200d]+")
 
 
 class Name(NamedTuple):
@@ -57,9 +58,7 @@ def _load(name: str) -> dict[str, Any]:
 _PATTERNS = _load("patterns.toml")
 _PROHIBITED = _load("prohibited.toml")
 _ACCEPTS = {slug: frozenset(table.get("accepts", ())) for slug, table in _PATTERNS.items()}
-_CODES = {
-    slug: re.compile("|".join(table["codes"])) for slug, table in _PATTERNS.items() if "codes" in table
-}
+_CODES = {slug: re.compile("|".join(table["codes"])) for slug, table in _PATTERNS.items() if "codes" in table}
 
 
 # -- names ------------------------------------------------------------------------------------------------------
@@ -125,10 +124,8 @@ def _led_by(word: str) -> tuple[Name, ...]:
 
 def _names_in(text: str, lowered: str) -> list[Name]:
     found: list[Name] = []
-    for word in _words(text):
-        for name in _led_by(word):
-            if name.whole is None or name.whole.search(lowered):
-                found.append(name)
+    for word in dict.fromkeys(_words(text)):
+        found += [name for name in _led_by(word) if name.whole is None or name.whole.search(lowered)]
     if not text.isascii():
         for match in _INDEX.anywhere.finditer(lowered):
             found += _INDEX.unspaced[match[0]]
@@ -142,8 +139,11 @@ def _text_patterns(slug: str, pairs: Iterable[list[str]]) -> list[TextPattern]:
     return [TextPattern(slug, literal, re.compile(pattern)) for literal, pattern in pairs]
 
 
-_TEXTS = [pattern for slug, table in _PATTERNS.items() for pattern in _text_patterns(slug, table.get("texts", ()))]
-_PROHIBITED_TEXTS = _text_patterns("", _PROHIBITED["texts"])
+_TEXTS = [
+    pattern for slug, table in _PATTERNS.items() for pattern in _text_patterns(slug, table.get("texts", ()))
+]
+_PROHIBITED_TEXTS = _text_patterns(FINANCE, _PROHIBITED["texts"])
+_UNCLAIMED_TEXTS = _text_patterns(FINANCE, _PROHIBITED["unclaimed_texts"])
 _PROHIBITED_SENDER = re.compile("|".join(_PROHIBITED["senders"]))
 _SENDERS = [
     (re.compile("|".join(table["senders"])), slug) for slug, table in _PATTERNS.items() if "senders" in table
@@ -163,14 +163,14 @@ _SPEAKS = re.compile(
 )
 
 
-_SPARED = re.compile(
-    rf"\b(?:{'|'.join(map(re.escape, _PROHIBITED['spared']))}) (?:\w+, )?(?:{{names}})\b".replace(
-        "{names}",
-        "|".join(
-            re.escape(name) for names in _PROHIBITED["brands"].values() for name in names if name.isascii() and "*" not in name
-        ).lower(),
-    )
+_SPARED_WORDS = "|".join(map(re.escape, _PROHIBITED["spared"]))
+_WAYS_TO_PAY = "|".join(
+    re.escape(name.lower())
+    for names in _PROHIBITED["brands"].values()
+    for name in names
+    if name.isascii() and "*" not in name
 )
+_SPARED = re.compile(rf"\b(?:{_SPARED_WORDS}):? (?:\w+,? ){{0,2}}(?:{_WAYS_TO_PAY})\b")
 
 
 @lru_cache(maxsize=REMEMBERED_SENDERS_MAX)
@@ -188,26 +188,35 @@ def _by_sender(sender: str) -> tuple[frozenset[str], str | None]:
     if prohibited is None and lowered in _AMBIGUOUS_NAMES:
         prohibited = re.sub(r"\W", "", lowered)
     if prohibited is None and _PROHIBITED_SENDER.search(shown.lower()):
-        prohibited = "finance"
+        prohibited = FINANCE
     return frozenset(services), prohibited
 
 
-def named(text: str, sender: str) -> Named:
-    """Everything a message names. `text` is bounded and plain (see `characters`)."""
+def named(text: str, sender: str, ordered: str) -> Named:
+    """Everything a message names. `text` is bounded and plain (see `characters`).
+
+    The ordered service counts as known by the name the catalogue shows, though it may have no patterns.
+    """
     lowered = text.lower()
     senders, prohibited = _by_sender(sender[:SENDER_READ_MAX])
     names = _names_in(text, lowered)
     services = {name.service for name in names if not name.prohibited}
     if INCIDENTAL in services:
         services = _without_incidental(text)
-    services.update(slug for slug, literal, pattern in _TEXTS if literal in lowered and pattern.search(lowered))
+    services.update(
+        slug for slug, literal, pattern in _TEXTS if literal in lowered and pattern.search(lowered)
+    )
+    if shows_display_name(ordered, lowered):
+        services.add(ordered)
     if prohibited is None:
         prohibited = _prohibited_in(text, lowered, names, bool(services))
     return Named(frozenset(services), senders, prohibited)
 
 
 _INCIDENTAL_PHRASE = re.compile(
-    r"(?<!\w)(?:" + "|".join(r"\W\s?".join(map(re.escape, name.split())) for name in _PATTERNS[INCIDENTAL]["names"]) + r")(?!\w)",
+    r"(?<!\w)(?:"
+    + "|".join(r"\W\s?".join(map(re.escape, name.split())) for name in _PATTERNS[INCIDENTAL]["names"])
+    + r")(?!\w)",
     re.IGNORECASE,
 )
 
@@ -222,11 +231,11 @@ def _prohibited_in(text: str, lowered: str, names: Iterable[Name], known: bool) 
     brand = next((name.service for name in names if name.prohibited), None)
     if brand is not None and not (known and _SPARED.search(lowered)):
         return brand
-    for _, literal, pattern in _PROHIBITED_TEXTS:
+    for service, literal, pattern in _PROHIBITED_TEXTS if known else _PROHIBITED_TEXTS + _UNCLAIMED_TEXTS:
         if literal in lowered and pattern.search(lowered):
-            return "finance"
+            return service
     if not _AMBIGUOUS_WORDS.isdisjoint(_words(text)) and _SPEAKS.search(text):
-        return "finance"
+        return FINANCE
     return None
 
 

@@ -40,7 +40,9 @@ _TWINS: dict[int, str] = {
 }
 # One range for all beyond the basic plane: the regex engine looks ranges there up one by one.
 _DIGIT_CLASS = "".join(chr(point) for point, twin in _TWINS.items() if twin.isdigit() and point < 0x10000)
-_ODD = re.compile(f"[{_REMOVED}{_SPACES}{_LINE_ENDS}{_DASHES}{_FULLWIDTH}{_DIGIT_CLASS}\U00010000-\U0001ffff]")
+_ODD = re.compile(
+    f"[{_REMOVED}{_SPACES}{_LINE_ENDS}{_DASHES}{_FULLWIDTH}{_DIGIT_CLASS}\U00010000-\U0001ffff]"
+)
 _INVISIBLE = re.compile(f"[{_REMOVED}]")
 
 
@@ -70,4 +72,6 @@ def plain(text: str) -> Plain:
 
 def bare(text: str) -> str:
     """Only the ASCII letters and digits of a text: what a code is once its grouping is gone."""
-    return "".join([character for character in plain(text).text if character.isascii() and character.isalnum()])
+    return "".join(
+        [character for character in plain(text).text if character.isascii() and character.isalnum()]
+    )

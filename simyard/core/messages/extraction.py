@@ -15,7 +15,9 @@ from simyard.core.messages.words import Kind, is_unspaced, kind_of, kinds_within
 # What is read of a text. An SMS of ten parts has 1530 characters.
 TEXT_READ_MAX = 2000
 # Numbers looked at in one text, links included. A text with more is not one that brings a code.
-NUMBERS_READ_MAX = 60
+NUMBERS_READ_MAX = 32
+# How many characters away a word still says something about a number.
+REACH = 160
 # A candidate below this is not a code.
 SCORE_ACCEPTED = 2.6
 
@@ -106,16 +108,18 @@ def _settle_codes(text: str, marks: list[Mark]) -> list[Mark]:
     """Turns "code" beside a word like "promo" or "postal" into a reference: its number is not the one wanted."""
     if not any(mark.kind is Kind.NOT_CODE for mark in marks):
         return marks
-    settled = []
-    for index, mark in enumerate(marks):
-        if mark.kind is Kind.CODE:
-            neighbours = marks[max(index - 1, 0) : index] + marks[index + 1 : index + 2]
-            if any(other.kind is Kind.NOT_CODE and _touches(text, mark, other) for other in neighbours):
-                mark = mark._replace(kind=Kind.REFERENCE)
-        elif mark.kind is Kind.NOT_CODE:
-            mark = mark._replace(kind=Kind.REFERENCE)
-        settled.append(mark)
-    return settled
+    return [
+        mark._replace(kind=Kind.REFERENCE) if _is_of_another_kind(text, marks, index) else mark
+        for index, mark in enumerate(marks)
+    ]
+
+
+def _is_of_another_kind(text: str, marks: Sequence[Mark], index: int) -> bool:
+    mark = marks[index]
+    if mark.kind is not Kind.CODE:
+        return mark.kind is Kind.NOT_CODE
+    neighbours = (*marks[max(index - 1, 0) : index], *marks[index + 1 : index + 2])
+    return any(other.kind is Kind.NOT_CODE and _touches(text, mark, other) for other in neighbours)
 
 
 def _touches(text: str, one: Mark, other: Mark) -> bool:
@@ -133,7 +137,9 @@ _DATE = re.compile(
     r"|[12][0-9]{3}([./])[0-9]{1,2}\4[0-9]{1,2}(?![0-9])"
     r"|[0-9]{1,2}/[0-9]{1,2}(?![0-9/])|[0-9]{1,2}[/.][12][0-9]{3}(?![0-9])"
 )
-_HYPHEN_DATE = re.compile(r"[0-9]{1,2}-[0-9]{1,2}-[12][0-9]{3}|[12][0-9]{3}-[0-9]{1,2}-[0-9]{1,2}|(?:19|20)[0-9]{2}-(?:19|20)?[0-9]{2}")
+_HYPHEN_DATE = re.compile(
+    r"[0-9]{1,2}-[0-9]{1,2}-[12][0-9]{3}|[12][0-9]{3}-[0-9]{1,2}-[0-9]{1,2}|(?:19|20)[0-9]{2}-(?:19|20)?[0-9]{2}"
+)
 _TIME = re.compile(r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
 _AMOUNT = re.compile(r"[0-9]+(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])|[0-9]+[.,][0-9]{1,2}(?![0-9])")
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){2,}(?![0-9])")
@@ -143,8 +149,14 @@ _MONEY_SIGNS = frozenset("$€£¥₽₹₩₺₴₦฿₫₪₱₸₾₼₵₡�
 _MASK_SIGNS = frozenset("*•·…xX")
 _INNER_SIGNS = frozenset(".,:/")
 _GLUE = frozenset((" ", ".", "/", ":", ",", "-", " - ", ") ", " (", "(", ")", "_", "+", ".-"))
-_PREFIX_OF_CODE = frozenset(("G", "FB", "IG", "VK", "IM", "OK", "WB", "BW", "TK", "MS", "M", "A", "S", "T", "U", "W", "Y"))
-_ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th|x[0-9]+|[kKmMgGtT][bB]?|[hHsSdDmMyY]|am|pm|AM|PM|px|mm|cm|km|kg|mg|ml|lb|oz|mAh|MP)")
+_PREFIX_OF_CODE = frozenset(
+    ("G", "FB", "IG", "VK", "IM", "OK", "WB", "BW", "TK", "MS", "M", "A", "S", "T", "U", "W", "Y")
+)
+# `09h30`, and `XX4821`, the end of a card.
+_CLOCK_OR_MASK = re.compile(r"[0-9]{1,2}[hH][0-9]{2}(?:min)?|[xX]{2,}[0-9]+")
+_ORDINAL = re.compile(
+    r"[0-9]+(?:st|nd|rd|th|x[0-9]+|[kKmMgGtT][bB]?|[hHsSdDmMyY]|am|pm|AM|PM|px|mm|cm|km|kg|mg|ml|lb|oz|mAh|MP)"
+)
 
 
 # `SAVE20`, `SUMMER2026`: what shops call a discount.
@@ -201,7 +213,7 @@ def _read_word_number(number: Number) -> list[Candidate]:
             return [Candidate(trailing[1], number.start, end, _digits_shape(trailing[1]) + 4.0)]
         if len(trailing[1]) >= 4 and len(trailing[2]) >= 2 and trailing[2].islower():
             return [Candidate(trailing[1], number.start, end, _digits_shape(trailing[1]))]
-    if re.fullmatch(r"[xX]{2,}[0-9]+", text):
+    if _CLOCK_OR_MASK.fullmatch(text):
         return []
     return [Candidate(text, number.start, number.end, _mixed_shape(text))]
 
@@ -211,10 +223,16 @@ def _read_hyphenated(number: Number, parts: Sequence[str]) -> list[Candidate]:
     if joined.isdigit():
         return _read_hyphenated_digits(number, parts, joined)
     last = parts[-1]
-    if len(parts) == 2 and parts[0].isalpha() and last.isdigit():
-        if not (len(parts[0]) == len(last) == 3 and parts[0].isupper() and not kind_of(parts[0])):
-            return _read_prefixed(number, parts[0], last)
-    if len(parts) == 2 and parts[0].isdigit() and len(parts[0]) >= 4 and last.isalpha() and not last.isupper():
+    even_halves = len(parts[0]) == len(last) == 3 and parts[0].isupper() and not kind_of(parts[0])
+    if len(parts) == 2 and parts[0].isalpha() and last.isdigit() and not even_halves:
+        return _read_prefixed(number, parts[0], last)
+    if (
+        len(parts) == 2
+        and parts[0].isdigit()
+        and len(parts[0]) >= 4
+        and last.isalpha()
+        and not last.isupper()
+    ):
         return [Candidate(parts[0], number.start, number.start + len(parts[0]), _digits_shape(parts[0]))]
     if any(part.isalpha() and not part.isupper() for part in parts):
         # "Verification-code-123456", "x-123456": words, then the number.
@@ -233,7 +251,14 @@ def _read_hyphenated_digits(number: Number, parts: Sequence[str], joined: str) -
         return []
     shape = _LENGTH_SHAPE.get(len(joined), _HOPELESS)
     if len(set(lengths)) == 1 and len(joined) >= 4:
-        return [Candidate(joined, number.start, number.end, shape + (0.3 if lengths[0] > 2 or len(lengths) > 2 else -0.6))]
+        return [
+            Candidate(
+                joined,
+                number.start,
+                number.end,
+                shape + (0.3 if lengths[0] > 2 or len(lengths) > 2 else -0.6),
+            )
+        ]
     return [Candidate(joined, number.start, number.end, shape - 0.8)]
 
 
@@ -245,7 +270,9 @@ def _read_prefixed(number: Number, prefix: str, digits: str) -> list[Candidate]:
         shape += 4.0
     elif prefix in _PREFIX_OF_CODE and len(digits) >= 4:
         shape += 1.6
-    elif kind in (Kind.REFERENCE, Kind.CONTACT) or re.fullmatch(r"INV|ORD|TKT|BK|PO|SO|RMA|CASE|AWB|ID|SKU|NO|HH|TT", prefix):
+    elif kind in (Kind.REFERENCE, Kind.CONTACT) or re.fullmatch(
+        r"INV|ORD|TKT|BK|PO|SO|RMA|CASE|AWB|ID|SKU|NO|HH|TT", prefix
+    ):
         shape -= 3.0
     return [Candidate(digits, number.end - len(digits), number.end, shape)]
 
@@ -337,7 +364,11 @@ def _is_phone(text: str, chain: Sequence[Number]) -> bool:
         return len(digits) >= 7
     groups = _NOT_DIGITS.split(text[start:end])
     if len(groups) == 1:
-        return len(digits) > 10 or (len(digits) == 10 and digits[0] in "01689") or (len(digits) >= 9 and digits.startswith("00"))
+        return (
+            len(digits) > 10
+            or (len(digits) == 10 and digits[0] in "01689")
+            or (len(digits) >= 9 and digits.startswith("00"))
+        )
     if any(mark in text[start:end] for mark in ",:/"):
         return False
     regular = len({len(group) for group in groups}) == 1
@@ -425,13 +456,13 @@ def _affinity(candidate: Candidate, reading: Reading, candidates: Sequence[Candi
     """The pull of the strongest word for "code", and where it stands (-1: none); else that of a word like "verify"."""
     best, at = 0.0, -1
     for mark in reading.marks:
-        if mark.kind is Kind.CODE:
+        if mark.kind is Kind.CODE and -REACH < mark.start - candidate.start < REACH:
             pull = _code_pull(reading.text, mark, candidate, candidates)
             if pull > best:
                 best, at = pull, mark.start
     if best < _HINT_PULL_MAX:
         for mark in reading.marks:
-            if mark.kind is Kind.HINT:
+            if mark.kind is Kind.HINT and -REACH < mark.start - candidate.start < REACH:
                 best = max(best, _hint_pull(reading.text, mark, candidate))
     return best, at
 
@@ -459,7 +490,9 @@ def _code_pull(text: str, mark: Mark, candidate: Candidate, candidates: Sequence
 
 
 def _hint_pull(text: str, mark: Mark, candidate: Candidate) -> float:
-    between = text[mark.end : candidate.start] if mark.end <= candidate.start else text[candidate.end : mark.start]
+    between = (
+        text[mark.end : candidate.start] if mark.end <= candidate.start else text[candidate.end : mark.start]
+    )
     if len(between) > 80:
         return 0.3
     if _SENTENCE_END.search(between):
@@ -490,15 +523,18 @@ def _objections(candidate: Candidate, reading: Reading, code_word_at: int) -> fl
             if "\n" in between and not between.rstrip().endswith(":"):
                 continue
             introduced = bool(_COPULA.search(between))
-            if introduced and 0 <= code_word_at < mark.start and not _SENTENCE_END.search(text, code_word_at, mark.start):
+            if (
+                introduced
+                and 0 <= code_word_at < mark.start
+                and not _SENTENCE_END.search(text, code_word_at, mark.start)
+            ):
                 continue
             if kind is Kind.CONTACT:
                 worst = min(worst, -3.0 if gap <= 20 else -1.5)
             elif kind is Kind.REFERENCE:
                 worst = min(worst, -3.4 if gap <= 14 else -1.5)
-        elif mark.start >= candidate.end and mark.start - candidate.end <= 2:
-            if kind in (Kind.UNIT, Kind.CURRENCY) and not text[candidate.end : mark.start].strip():
-                return _HOPELESS
+        elif kind in (Kind.UNIT, Kind.CURRENCY) and text[candidate.end : mark.start] in ("", " ", "  "):
+            return _HOPELESS
     return worst
 
 
@@ -506,7 +542,8 @@ def _objections(candidate: Candidate, reading: Reading, code_word_at: int) -> fl
 
 _CHUNK = re.compile(r"[^\s<>\"“”«»]+")
 _LINK = re.compile(
-    r"(?:[a-z][a-z0-9+.]{1,20}://)?[a-z0-9][a-z0-9.-]*\.[a-z]{2,12}(?::[0-9]+)?[/?#]|[a-z][a-z0-9+.]{1,20}://", re.IGNORECASE
+    r"(?:[a-z][a-z0-9+.]{1,20}://)?[a-z0-9][a-z0-9.-]*\.[a-z]{2,12}(?::[0-9]+)?[/?#]|[a-z][a-z0-9+.]{1,20}://",
+    re.IGNORECASE,
 )
 _QUERY_CODE = re.compile(
     r"[?&#;](?:[a-z_]{0,20}(?:code|codigo|codice|kode?|otp|pin|pass|password|pwd)|c|v|k|verify|verification|confirm|confirmation|one_time_code|token|t|key)"
@@ -522,7 +559,8 @@ _CODE_PATH = re.compile(
     re.IGNORECASE,
 )
 _OTHER_PATH = re.compile(
-    r"order|track|product|item|catalog|invoice|delivery|parcel|promo|sale|offer|news|post|help|faq|support|article|pay|review|survey|status|ticket|map|shop", re.IGNORECASE
+    r"order|track|product|item|catalog|invoice|delivery|parcel|promo|sale|offer|news|post|help|faq|support|article|pay|review|survey|status|ticket|map|shop",
+    re.IGNORECASE,
 )
 _BOUND_DOMAIN = re.compile(r"@[\w.-]{3,80} #([0-9A-Za-z]{3,12})(?![0-9A-Za-z])")
 
@@ -554,9 +592,11 @@ def _read_link(text: str, start: int, end: int) -> list[Candidate]:
         shape = (2.7 if about_codes else 0.9) - (2.5 if other and not about_codes else 0.0)
         found.append(Candidate(path[1].replace("-", ""), *path.span(1), shape))
     if about_codes:
-        for path in _PATH_MIXED.finditer(text, start, end):
-            if _HAS_DIGIT.search(path[1]) and not path[1].isdigit():
-                found.append(Candidate(path[1], *path.span(1), 1.6))
+        found += [
+            Candidate(path[1], *path.span(1), 1.6)
+            for path in _PATH_MIXED.finditer(text, start, end)
+            if _HAS_DIGIT.search(path[1]) and not path[1].isdigit()
+        ]
     return found
 
 
@@ -594,7 +634,8 @@ def _choose(source: Plain, body: str, known: re.Pattern[str] | None) -> Extracti
         scored.append((6.0, Candidate(bound[1], *bound.span(1), 6.0)))
     if known is not None:
         scored = [
-            (score + 0.6 if known.fullmatch(candidate.code) else score, candidate) for score, candidate in scored
+            (score + 0.6 if known.fullmatch(candidate.code) else score, candidate)
+            for score, candidate in scored
         ]
     best = _best(scored)
     if best is None or best[0] < SCORE_ACCEPTED:
@@ -612,7 +653,9 @@ def _candidates(reading: Reading) -> tuple[list[Candidate], list[Candidate]]:
     linked = [candidate for start, end in links for candidate in _read_link(text, start, end)]
     if links:
         numbers = [
-            number for number in reading.numbers if not any(start <= number.start < end for start, end in links)
+            number
+            for number in reading.numbers
+            if not any(start <= number.start < end for start, end in links)
         ]
         reading = reading._replace(numbers=numbers)
     found: list[Candidate] = []

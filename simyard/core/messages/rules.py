@@ -46,18 +46,20 @@ def judge(text: str, *, sender: str, ordered_service: str, prohibited_allowed: b
     """
     ordered = slug_of(ordered_service) or ""
     body = plain(text[:TEXT_READ_MAX]).text
-    named = attribution.named(body, sender)
+    named = attribution.named(body, sender, ordered)
     if named.prohibited and not prohibited_allowed:
         return Judgement(Verdict.PROHIBITED, NOTHING, named.prohibited)
     extraction = extract(text, sender=sender, service=ordered)
-    if ordered in named.in_text or attribution.shows_display_name(ordered, body.lower()):
+    if ordered in named.in_text:
         return Judgement(Verdict.DELIVER, extraction, ordered)
     good = attribution.accepted_by(ordered) | {ordered}
     if named.in_text:
         if named.in_text <= good:
             return Judgement(Verdict.DELIVER, extraction, min(named.in_text))
         return Judgement(Verdict.OTHER_SERVICE, extraction, min(named.in_text - good))
-    sent_by_ordered = not good.isdisjoint(named.by_sender) or attribution.shows_display_name(ordered, sender.lower())
+    sent_by_ordered = not good.isdisjoint(named.by_sender) or attribution.shows_display_name(
+        ordered, sender.lower()
+    )
     if named.by_sender and not sent_by_ordered:
         return Judgement(Verdict.OTHER_SERVICE, extraction, min(named.by_sender))
     recognised = ordered if sent_by_ordered else None

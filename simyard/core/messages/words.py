@@ -41,8 +41,11 @@ def is_unspaced(character: str) -> bool:
 
     Thai, Lao, Burmese, Khmer, Chinese, Japanese write no spaces; Korean and Georgian glue endings to words.
     """
-    return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u10ff" or "\u1780" <= character <= "\u17ff" or (
-        character >= "\u2e80"
+    return (
+        "\u0e00" <= character <= "\u0eff"
+        or "\u1000" <= character <= "\u10ff"
+        or "\u1780" <= character <= "\u17ff"
+        or (character >= "\u2e80")
     )
 
 
@@ -59,16 +62,16 @@ def _word_pattern(entries: list[str]) -> re.Pattern[str]:
 
 
 _ENTRIES = _entries()
-_SPACED = {kind: [entry for entry in entries if not is_unspaced(entry[0])] for kind, entries in _ENTRIES.items()}
+_SPACED = {
+    kind: [entry for entry in entries if not is_unspaced(entry[0])] for kind, entries in _ENTRIES.items()
+}
 _CAPITALS = {entry: kind for kind, entries in _SPACED.items() for entry in entries if entry.isupper()}
 _PATTERNS = [
-    (kind, _word_pattern([entry for entry in entries if not entry.isupper()])) for kind, entries in _SPACED.items()
+    (kind, _word_pattern([entry for entry in entries if not entry.isupper()]))
+    for kind, entries in _SPACED.items()
 ]
 _UNSPACED_KINDS = {
-    entry: kind
-    for kind, entries in reversed(_ENTRIES.items())
-    for entry in entries
-    if is_unspaced(entry[0])
+    entry: kind for kind, entries in reversed(_ENTRIES.items()) for entry in entries if is_unspaced(entry[0])
 }
 _UNSPACED = re.compile("|".join(map(re.escape, sorted(_UNSPACED_KINDS, key=len, reverse=True))))
 

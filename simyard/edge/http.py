@@ -108,7 +108,9 @@ class DialectApp:
         request = WireRequest(value, scope["query_string"], headers, body, caller, self._settings)
         try:
             command = (
-                await asyncio.to_thread(action.parse, request) if action.parse_slowly else action.parse(request)
+                await asyncio.to_thread(action.parse, request)
+                if action.parse_slowly
+                else action.parse(request)
             )
         except Rehearsal as rehearsal:
             result = await self._rehearse(action, rehearsal.command)

@@ -131,6 +131,8 @@ class Action:
     body: Any = None
     parameters: tuple[Parameter, ...] = ()
     value_description: str = ""
+    # What parse and verb may refuse, beside what every request may meet.
+    refuses: tuple[Refused, ...] = ()
     budget: Budget | None = None
     # The size of its body, at most, where it is not the usual one.
     body_bytes_max: Callable[[Settings], int] | None = None

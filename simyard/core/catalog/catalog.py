@@ -88,7 +88,7 @@ class Catalog:
         """ISO2 of a network's country; of its MCC's when the network is not known."""
         operator = self.operator_by_plmn(plmn)
         if operator is not None:
-            return operator.country
+            return operator.iso2
         digits = _digits(plmn)
         return self._country_of_mcc.get(digits[:_MCC_LENGTH]) if digits is not None else None
 
@@ -105,7 +105,7 @@ def load() -> Catalog:
             Country(row["iso2"], row["name"], int(row["calling_code"])) for row in _rows("countries.csv")
         ),
         operators=(
-            Operator(row["mcc"], row["mnc"], row["country"], row["name"]) for row in _rows("operators.csv")
+            Operator(row["mcc"], row["mnc"], row["iso2"], row["name"]) for row in _rows("operators.csv")
         ),
         country_of_mcc={row["mcc"]: row["iso2"] for row in _rows("country_mccs.csv")},
     )
@@ -132,5 +132,5 @@ def _by_short_plmn(operators: Iterable[Operator]) -> dict[str, Operator]:
     return {
         plmn: found[0]
         for plmn, found in starting.items()
-        if len({(operator.country, operator.name) for operator in found}) == 1
+        if len({(operator.iso2, operator.name) for operator in found}) == 1
     }

@@ -53,7 +53,7 @@ class Operator:
 
     mcc: str
     mnc: str
-    country: str
+    iso2: str
     name: str
 
     @property

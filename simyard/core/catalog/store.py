@@ -27,7 +27,7 @@ async def upsert_operators(tx: Tx, *, operators: Sequence[Operator]) -> None:
         tx,
         ids=[operator.id for operator in operators],
         plmns=[operator.plmn for operator in operators],
-        countries=[operator.country for operator in operators],
+        countries=[operator.iso2 for operator in operators],
         names=[operator.name for operator in operators],
     )
 

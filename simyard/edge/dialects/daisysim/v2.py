@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -65,12 +66,12 @@ Amount = Annotated[Raw, Meta(extra_json_schema={"type": "number", "description":
 # What goes over the wire
 
 
-class Failure(msgspec.Struct):
+class Failure(msgspec.Struct, kw_only=True):
     """Every error."""
 
+    success: bool = False
     error: str
     code: str
-    success: bool = False
 
 
 class BalanceData(msgspec.Struct):
@@ -157,11 +158,11 @@ class ReceivedData(msgspec.Struct):
     code: str | None
 
 
-class ReceivedFailure(msgspec.Struct):
+class ReceivedFailure(msgspec.Struct, kw_only=True):
+    success: bool = False
     error: str
     code: str
     data: ReceivedData
-    success: bool = False
 
 
 class HistoryItem(msgspec.Struct):
@@ -188,52 +189,52 @@ class HistoryData(msgspec.Struct):
     pagination: Pagination
 
 
-class BalanceAnswer(msgspec.Struct):
+class BalanceAnswer(msgspec.Struct, kw_only=True):
+    success: bool = True
+    message: str = "OK"
     data: BalanceData
+
+
+class CountriesAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "OK"
-
-
-class CountriesAnswer(msgspec.Struct):
     data: CountriesData
+
+
+class AppsAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "OK"
-
-
-class AppsAnswer(msgspec.Struct):
     data: list[App]
-    success: bool = True
-    message: str = "OK"
 
 
-class PurchaseAnswer(msgspec.Struct):
-    data: PurchaseData
+class PurchaseAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "Number purchased successfully."
+    data: PurchaseData
 
 
-class CheckAnswer(msgspec.Struct):
+class CheckAnswer(msgspec.Struct, kw_only=True):
+    success: bool = True
+    message: str = "OK"
     data: CheckData
+
+
+class CheckAllAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "OK"
-
-
-class CheckAllAnswer(msgspec.Struct):
     data: list[CheckData | UnresolvedItem]
-    success: bool = True
-    message: str = "OK"
 
 
-class CancelAnswer(msgspec.Struct):
-    data: CancelData
+class CancelAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "Activation cancelled and refunded."
+    data: CancelData
 
 
-class HistoryAnswer(msgspec.Struct):
-    data: HistoryData
+class HistoryAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "OK"
+    data: HistoryData
 
 
 def _amount(micros: int) -> Raw:
@@ -311,6 +312,7 @@ def _parse_purchase(request: WireRequest) -> OrderNumber:
     service = load_catalog().service(slug) if slug is not None else None
     if service is None:
         raise Refusal(Refused.UNKNOWN_SERVICE)
+    own_pool = pool_id is not None
     if app.lower().startswith(_MULTI_POOL):
         pool_id = _pool_of(fields.get("provider_id"))
     return OrderNumber(
@@ -323,6 +325,8 @@ def _parse_purchase(request: WireRequest) -> OrderNumber:
         now=request.now,
         base_currency=request.settings.base_currency,
         pool_id=pool_id,
+        # A reserved pool has a code and a price of its own, so no other code may be charged for it.
+        common_only=not own_pool,
         sandbox_seconds=request.settings.sandbox_sms_seconds,
         idempotency_key=_idempotency_key(request),
     )
@@ -357,19 +361,20 @@ def _service_of(app: str) -> tuple[str | None, PoolId | None]:
     slug, dash, pool = app.lower().rpartition("-")
     if dash and known.service(slug) and pool.isascii() and pool.isdigit() and len(pool) <= 16:
         return slug, PoolId(int(pool))
-    if known.service(app.lower()):
-        return app.lower(), None
-    return _slugs_by_name().get(app.casefold()), None
+    slugs = _slugs_by_code()
+    return slugs.get(app) or slugs.get(app.casefold()), None
 
 
-_names: dict[str, str] = {}
-
-
-def _slugs_by_name() -> Mapping[str, str]:
-    if not _names:
-        for service in reversed(load_catalog().services):
-            _names[service.name.casefold()] = service.slug
-    return _names
+@cache
+def _slugs_by_code() -> Mapping[str, str]:
+    """By what single-provider services go by: the name /apps shows, before a slug, before a name in any case."""
+    services = load_catalog().services
+    folded = {service.name.casefold(): service.slug for service in reversed(services)}
+    return (
+        folded
+        | {service.slug: service.slug for service in services}
+        | {service.name: service.slug for service in reversed(services)}
+    )
 
 
 def _parse_check(request: WireRequest) -> CheckActivation:
@@ -462,19 +467,20 @@ _STATUSES = {
 
 def _render_balance(balance: Balance, _: AccountId, caller: Caller) -> WireResponse:
     return json_response(
-        BalanceAnswer(BalanceData(_amount(balance.available), balance.currency, caller.email))
+        BalanceAnswer(data=BalanceData(_amount(balance.available), balance.currency, caller.email))
     )
 
 
 def _render_countries(_: None, __: None, ___: Caller) -> WireResponse:
-    return json_response(CountriesAnswer(CountriesData([CountryItem(COUNTRY_ID, COUNTRY_ID)])))
+    return json_response(CountriesAnswer(data=CountriesData([CountryItem(COUNTRY_ID, COUNTRY_ID)])))
 
 
 def _render_apps(offers: Sequence[PricedOffer], _: ListOffers, __: Caller) -> WireResponse:
     by_service: dict[int, list[PricedOffer]] = {}
     for offer in offers:
         by_service.setdefault(offer.offer.service_id, []).append(offer)
-    return json_response(AppsAnswer([app for found in by_service.values() for app in _apps(found)]))
+    apps = [app for found in by_service.values() for app in _apps(found)]
+    return json_response(AppsAnswer(data=sorted(apps, key=lambda app: bool(app.providers))))
 
 
 def _apps(offers: Sequence[PricedOffer]) -> list[App]:
@@ -498,7 +504,7 @@ def _apps(offers: Sequence[PricedOffer]) -> list[App]:
 def _render_purchase(order: Order, _: OrderNumber, __: Caller) -> WireResponse:
     return json_response(
         PurchaseAnswer(
-            PurchaseData(
+            data=PurchaseData(
                 str(order.activation_id),
                 order.msisdn,
                 order.service_label,
@@ -516,7 +522,7 @@ def _check_data(activation: Activation) -> CheckData:
 
 
 def _render_check(activation: Activation, _: CheckActivation, __: Caller) -> WireResponse:
-    return json_response(CheckAnswer(_check_data(activation)))
+    return json_response(CheckAnswer(data=_check_data(activation)))
 
 
 def _render_check_all(results: Sequence[Activation | Refusal], checks: _CheckMany, _: Caller) -> WireResponse:
@@ -533,12 +539,12 @@ def _render_check_all(results: Sequence[Activation | Refusal], checks: _CheckMan
         else:
             # Closed without a code: nothing will come of it any more, which is what Invalid tells a poller.
             items.append(UnresolvedItem(shown, "Invalid"))
-    return json_response(CheckAllAnswer(items))
+    return json_response(CheckAllAnswer(data=items))
 
 
 def _render_cancel(closed: Closed, _: ActOnActivation, __: Caller) -> WireResponse:
     data = CancelData(str(closed.activation_id), _amount(closed.refunded), _amount(closed.available))
-    return json_response(CancelAnswer(data))
+    return json_response(CancelAnswer(data=data))
 
 
 def _render_history(page: ActivationPage, command: ListActivations, _: Caller) -> WireResponse:
@@ -558,31 +564,33 @@ def _render_history(page: ActivationPage, command: ListActivations, _: Caller) -
     ]
     last_page = max(1, -(-page.total // command.per_page))
     pagination = Pagination(command.page, command.per_page, page.total, last_page)
-    return json_response(HistoryAnswer(HistoryData(orders, pagination)))
+    return json_response(HistoryAnswer(data=HistoryData(orders, pagination)))
 
 
 # Refusing
 
 
 def _row(status: int, code: str, error: str) -> Row:
-    response = json_response(Failure(error, code), status)
+    response = json_response(Failure(error=error, code=code), status)
     return lambda refusal, noun: response
 
 
 def _malformed(refusal: Refusal, noun: str) -> WireResponse:
     problem = str(refusal.facts.get("problem") or "The request could not be read.")
-    return json_response(Failure(problem, "VALIDATION_ERROR"), 422)
+    return json_response(Failure(error=problem, code="VALIDATION_ERROR"), 422)
 
 
 def _over_budget(refusal: Refusal, noun: str) -> WireResponse:
     seconds = refusal.facts["seconds"]
     error = f"Too many {noun} attempts. Please wait {seconds}s."
-    return json_response(Failure(error, "RATE_LIMITED"), 429, ((b"retry-after", str(seconds).encode()),))
+    return json_response(
+        Failure(error=error, code="RATE_LIMITED"), 429, ((b"retry-after", str(seconds).encode()),)
+    )
 
 
 def _too_early(refusal: Refusal, noun: str) -> WireResponse:
     error = f"Cancellation not yet allowed. Please wait {refusal.facts['seconds']} more second(s)."
-    return json_response(Failure(error, "TOO_EARLY"), 422)
+    return json_response(Failure(error=error, code="TOO_EARLY"), 422)
 
 
 def _code_received(refusal: Refusal, noun: str) -> WireResponse:
@@ -590,14 +598,15 @@ def _code_received(refusal: Refusal, noun: str) -> WireResponse:
     data = ReceivedData(
         str(facts["activation_id"]), facts["msisdn"], facts["service_label"], "Completed", facts["code"]
     )
-    return json_response(ReceivedFailure("Code already received. Cannot cancel.", "CODE_RECEIVED", data), 422)
+    error = "Code already received. Cannot cancel."
+    return json_response(ReceivedFailure(error=error, code="CODE_RECEIVED", data=data), 422)
 
 
 def _closed(refusal: Refusal, noun: str) -> WireResponse:
     """Cancelling what has expired or was cancelled is a success that moves nothing: the money is back already."""
     facts: Mapping[str, Any] = refusal.facts
     data = CancelData(str(facts["activation_id"]), _amount(facts["refunded"]), _amount(facts["available"]))
-    return json_response(CancelAnswer(data))
+    return json_response(CancelAnswer(data=data))
 
 
 _NOT_OFFERED = _row(
@@ -685,6 +694,7 @@ ACTIONS = {
         _render_apps,
         AppsAnswer,
         value_description="A country id from /countries: USA.",
+        refuses=(Refused.UNKNOWN_COUNTRY, Refused.NO_RATE),
         noun="apps",
     ),
     ("POST", "/purchase"): Action(
@@ -695,6 +705,16 @@ ACTIONS = {
         _render_purchase,
         PurchaseAnswer,
         body=PurchaseBody,
+        refuses=(
+            Refused.UNKNOWN_COUNTRY,
+            Refused.UNKNOWN_SERVICE,
+            Refused.IDEMPOTENCY_KEY_REUSED,
+            Refused.SERVICE_PROHIBITED,
+            Refused.NOT_PRICED,
+            Refused.NO_RATE,
+            Refused.INSUFFICIENT_FUNDS,
+            Refused.NO_NUMBERS,
+        ),
         budget=Budget("server7/purchase", 10),
         noun="purchase",
     ),
@@ -706,6 +726,7 @@ ACTIONS = {
         _render_check,
         CheckAnswer,
         value_description="The activation_id from /purchase.",
+        refuses=(Refused.UNKNOWN_LEASE,),
         budget=Budget("server7/check", 60),
         noun="check",
     ),
@@ -727,6 +748,7 @@ ACTIONS = {
         _render_cancel,
         CancelAnswer,
         value_description="The activation_id from /purchase.",
+        refuses=(Refused.UNKNOWN_LEASE, Refused.CODE_RECEIVED, Refused.LEASE_CLOSED, Refused.TOO_EARLY),
         budget=Budget("server7/cancel", 10),
         noun="cancel",
     ),
@@ -737,6 +759,7 @@ ACTIONS = {
         InTransaction(activations.list_activations),
         _render_history,
         HistoryAnswer,
+        refuses=(Refused.MALFORMED,),
         parameters=(
             Parameter("status", "completed, waiting or cancelled"),
             Parameter("page", "From 1.", "integer"),

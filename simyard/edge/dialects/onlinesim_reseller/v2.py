@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -67,7 +67,7 @@ class Failure(msgspec.Struct):
 
 
 class Done(msgspec.Struct):
-    response: int = 1
+    response: Literal[1]
 
 
 class Listed(msgspec.Struct, omit_defaults=True):
@@ -76,7 +76,7 @@ class Listed(msgspec.Struct, omit_defaults=True):
     An entry without a number that could be repeated is named by its place in the list.
     """
 
-    response: int
+    response: Literal[1]
     ids: dict[str, int]
     errors: dict[str, str] | UnsetType = UNSET
     warnings: dict[str, str] | UnsetType = UNSET
@@ -85,14 +85,14 @@ class Listed(msgspec.Struct, omit_defaults=True):
 class MessagesDone(msgspec.Struct, omit_defaults=True):
     """The messages that were not taken, by their place in the list, and why."""
 
-    response: int
+    response: Literal[1]
     errors: dict[str, str] | UnsetType = UNSET
 
 
 class Echo(msgspec.Struct):
     """The answer to any request with `test2`."""
 
-    response: int
+    response: Literal[1]
     payload: Any
 
 
@@ -145,7 +145,7 @@ class MessageEntry(msgspec.Struct):
     date: str
     number: str
     sender: str = msgspec.field(name="from")
-    message: str = ""
+    message: str
 
 
 class AddMessageBody(MessageEntry):
@@ -351,7 +351,7 @@ class _AddNumber(AddNumber):
 @lru_cache(maxsize=4096)
 def _operator(value: _Scalar) -> Operator | None:
     text = _text(value)
-    return None if text is None else load_catalog().operator_by_plmn(text.strip().replace("-", ""))
+    return None if text is None else load_catalog().operator_by_plmn(text.strip())
 
 
 @cache
@@ -364,7 +364,7 @@ def _country(number: Phone, operator: Operator | None) -> str | None:
     if _country_sold(number.country):
         return number.country
     if operator is not None:
-        country = load_catalog().country(operator.country)
+        country = load_catalog().country(operator.iso2)
         if country is not None and country.calling_code == number.calling_code:
             return country.iso2
     return None
@@ -400,7 +400,7 @@ def _read_number(entry: _Entry, spelling: str | None) -> ReportedNumber | str:
     return ReportedNumber(
         msisdn=number.e164,
         country=country,
-        operator_id=operator.id if operator is not None and operator.country == country else None,
+        operator_id=operator.id if operator is not None and operator.iso2 == country else None,
         port=port,
         placed_at=None if entry.date_start is None else dates.read(entry.date_start),
         rent=rent == 1,
@@ -587,7 +587,7 @@ def _read_messages(request: WireRequest, fields: Mapping[str, Any]) -> _Messages
 
 # Writing
 
-_DONE = json_response(Done())
+_DONE = json_response(Done(1))
 
 
 def _render_done(_: None, __: Heartbeat | RemoveNumber, ___: Caller) -> WireResponse:
@@ -723,6 +723,7 @@ def _check_work(body: Any = None) -> Action:
         Done,
         body=body,
         parameters=(_TEST,),
+        refuses=(Refused.UNKNOWN_POOL, Refused.MALFORMED),
         noun="checkWork",
     )
 
@@ -741,6 +742,7 @@ def _remove_number(body: Any = None) -> Action:
             Parameter("id", "Or our id of it.", "integer"),
             _TEST,
         ),
+        refuses=(Refused.UNKNOWN_POOL, Refused.MALFORMED),
         noun="removeNumber",
     )
 
@@ -757,6 +759,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
         parameters=(_TEST,),
         body_bytes_max=lambda settings: settings.numbers_body_bytes_max,
         parse_slowly=True,
+        refuses=(Refused.UNKNOWN_POOL, Refused.MALFORMED),
         noun="sendNumbersOnline",
     ),
     ("GET", "/checkWork"): _check_work(),
@@ -770,6 +773,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
         Listed,
         body=AddNumberBody,
         parameters=(_TEST,),
+        refuses=(Refused.UNKNOWN_POOL, Refused.MALFORMED),
         noun="addNumber",
     ),
     ("DELETE", "/removeNumber"): _remove_number(),
@@ -783,6 +787,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
         Done,
         body=AddMessageBody,
         parameters=(_TEST,),
+        refuses=(Refused.UNKNOWN_NUMBER, Refused.MALFORMED),
         noun="addMessage",
     ),
     ("POST", "/addMessages"): Action(
@@ -794,6 +799,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
         MessagesDone,
         body=MessagesBody,
         parameters=(_TEST,),
+        refuses=(Refused.MALFORMED,),
         noun="addMessages",
     ),
 }

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ import pytest
 from simyard.base.clock import ManualClock
 from simyard.db import embedded
 from simyard.db.database import Database, Tx
-from simyard.db.migrate import migrate, read_migrations
+from simyard.db.migrate import migrate
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -50,24 +50,34 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     digest = hashlib.sha256(run.encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"simyard-tests-{digest}"
     folder.mkdir(mode=0o711, exist_ok=True)
-    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(users, fcntl.LOCK_SH)
-    yield folder
+    with last_one_out(folder / "users", lambda: shutil.rmtree(folder, ignore_errors=True)):
+        yield folder
+
+
+@contextmanager
+def last_one_out(lock_file: Path, clean_up: Callable[[], None]) -> Iterator[None]:
+    """A block that several workers are in at once; the last to leave cleans up."""
+    lock = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    yield
     try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pass
     else:
-        shutil.rmtree(folder, ignore_errors=True)
+        clean_up()
     finally:
-        os.close(users)
+        os.close(lock)
 
 
 @pytest.fixture(scope="session")
 def server_url(session_folder: Path) -> Iterator[str]:
     """The server tests make their databases on: SIMYARD_DATABASE_URL, or one embedded server for all workers."""
     if url := os.environ.get("SIMYARD_DATABASE_URL"):
-        yield url
+        with last_one_out(
+            session_folder / "server.users", lambda: asyncio.run(_drop_template(url, session_folder))
+        ):
+            yield url
         return
     server = embedded.start(session_folder, durable=False)
     yield server.url("postgres")
@@ -77,12 +87,27 @@ def server_url(session_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template_database(server_url: str, session_folder: Path) -> str:
     """The name of a database with every migration applied; made once, copied by each test."""
-    everything = "".join(str(migration) + migration.digest for migration in read_migrations())
-    # The folder's name keeps two sessions on one server apart.
-    name = f"template_{session_folder.name[-12:]}_{hashlib.sha256(everything.encode()).hexdigest()[:8]}"
+    name = _template_name(session_folder)
     with locked(session_folder / "template"):
         asyncio.run(_make_template(server_url, name))
     return name
+
+
+def _template_name(session_folder: Path) -> str:
+    # The folder's name keeps two sessions on one server apart.
+    return f"template_{session_folder.name.rpartition('-')[2]}"
+
+
+async def _drop_template(server_url: str, session_folder: Path) -> None:
+    """On a server that outlives the session, removes what the session made for all its tests."""
+    name = _template_name(session_folder)
+    connection = await asyncpg.connect(server_url)
+    try:
+        if await connection.fetchval("SELECT datistemplate FROM pg_database WHERE datname = $1", name):
+            await connection.execute(f"ALTER DATABASE {name} IS_TEMPLATE false")
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    finally:
+        await connection.close()
 
 
 async def _make_template(server_url: str, name: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -15,10 +16,15 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 # A connection inside a transaction. Verbs and queries receive one; they never open or end it.
 Tx: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 SERVER_VERSION_MIN: Final = 15
+# serialization_failure and deadlock_detected: the server chose this transaction as the victim; the next try may win.
+WORTH_ANOTHER_TRY: Final = frozenset({"40001", "40P01"})
+TRIES_MAX: Final = 4
 STATEMENT_SECONDS_MAX: Final = 30
 IDLE_IN_TRANSACTION_SECONDS_MAX: Final = 30
 # A server that went away without a word must not hold a caller for ever. Longer than the server's own limit, so
@@ -112,6 +118,18 @@ class Database:
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A READ COMMITTED transaction: commits at the end of the block, rolls back when the block raises."""
         return _Transaction(self._pool)
+
+    async def run(self, work: Callable[[Tx], Awaitable[Result]]) -> Result:
+        """Does work in a transaction of its own, again when the server broke it to resolve a conflict."""
+        tries = 1
+        while True:
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except asyncpg.PostgresError as error:
+                if error.sqlstate not in WORTH_ANOTHER_TRY or tries == TRIES_MAX:
+                    raise
+                tries += 1
 
     def connection(self) -> AbstractAsyncContextManager[Tx]:
         """A connection on which each statement commits by itself: for a block of one statement."""

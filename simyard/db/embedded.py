@@ -41,6 +41,8 @@ LOG_BYTES_MAX: Final = 10 * 1024 * 1024
 SOCKET_PATH_BYTES_MAX: Final = 103
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
 _CONFIGURATION_NAME: Final = "simyard.conf"
+# psql's exit code when the server did not let it in, or went away.
+_PSQL_NOT_CONNECTED: Final = 2
 
 _CONFIGURATION: Final = """\
 # Written by Simyard at each start. Use ALTER SYSTEM for settings of your own: they win over these.
@@ -136,6 +138,10 @@ class EmbeddedServer:
             return
         users_lock, self._users_lock = self._users_lock, None
         atexit.unregister(self.stop)
+        if not self._data_dir.exists():
+            # Somebody removed the folder; a server that misses its own ends by itself.
+            os.close(users_lock)
+            return
         with _starting_or_stopping(self._data_dir):
             try:
                 fcntl.flock(users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,10 +163,7 @@ def start(data_dir: Path, *, durable: bool = True) -> EmbeddedServer:
     pgdata = _pgdata(data_dir)
     with _starting_or_stopping(data_dir):
         _initialize(pgdata)
-        socket_folder = _running_server(pgdata)
-        if socket_folder is None:
-            socket_folder = _start_server(pgdata, durable=durable)
-        _ensure_database(socket_folder, DATABASE)
+        socket_folder = _answering_server(pgdata, durable=durable)
         users_lock = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(users_lock, fcntl.LOCK_SH)
     return EmbeddedServer(data_dir, socket_folder, users_lock)
@@ -218,7 +221,8 @@ def _is_server(process_id: int, pgdata: Path) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         return str(pgdata) in process.cmdline()
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        # A process that we may not look at is another user's, and so not our server.
         return False
 
 
@@ -232,6 +236,20 @@ def _running_server(pgdata: Path) -> Path | None:
             raise EmbeddedServerFailed(f"the server on {pgdata} is still {postmaster.status}")
         time.sleep(0.02)
     return None
+
+
+def _answering_server(pgdata: Path, *, durable: bool) -> Path:
+    """The socket folder of a server that has answered and has our database; started when none runs."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while True:
+        socket_folder = _running_server(pgdata) or _start_server(pgdata, durable=durable)
+        code, output = _ensure_database(socket_folder, DATABASE)
+        if code == 0:
+            return socket_folder
+        # A server that was just killed or told to stop still says that it is ready: look again until it is gone.
+        if code != _PSQL_NOT_CONNECTED or time.monotonic() > deadline:
+            raise EmbeddedServerFailed(f"the embedded server has no database {DATABASE}:\n{output}")
+        time.sleep(0.02)
 
 
 def _start_server(pgdata: Path, *, durable: bool) -> Path:
@@ -379,7 +397,8 @@ def _give_to_server(path: Path, pgdata: Path) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _ensure_database(socket_folder: Path, database: str) -> None:
+def _ensure_database(socket_folder: Path, database: str) -> tuple[int, str]:
+    """Makes the database when it is missing; returns psql's exit code and what it said."""
     # psql quotes the name, and runs what the query returns: nothing when the database is there.
     sql = (
         "SELECT format('CREATE DATABASE %I', :'name') "
@@ -396,9 +415,7 @@ def _ensure_database(socket_folder: Path, database: str) -> None:
         "-",
         _url(socket_folder, "postgres"),
     )
-    code, output = _run("psql", arguments, text_in=sql, as_server=False)
-    if code != 0:
-        raise EmbeddedServerFailed(f"the embedded server could not make the database {database}:\n{output}")
+    return _run("psql", arguments, text_in=sql, as_server=False)
 
 
 def _run(

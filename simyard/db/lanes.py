@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 
 from simyard.base.refusals import Refusal, Refused
-from simyard.db.database import Database, RolledBack, Tx
+from simyard.db.database import TRIES_MAX, WORTH_ANOTHER_TRY, Database, RolledBack, Tx
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
-
-# serialization_failure and deadlock_detected: the server chose this transaction as the victim; the next try may win.
-_WORTH_ANOTHER_TRY: Final = frozenset({"40001", "40P01"})
-TRIES_MAX: Final = 4
 
 
 class _OutcomeUnknown(Exception):
@@ -200,7 +196,7 @@ class Lane(Generic[Command, Result]):
                 may_have_committed = returned or self._single_statement
                 if may_have_committed and not _took_no_effect(error):
                     raise _OutcomeUnknown from error
-                if getattr(error, "sqlstate", None) in _WORTH_ANOTHER_TRY and tries < TRIES_MAX:
+                if getattr(error, "sqlstate", None) in WORTH_ANOTHER_TRY and tries < TRIES_MAX:
                     continue
                 raise
             return results
@@ -212,6 +208,9 @@ def _took_no_effect(error: Exception) -> bool:
     The server says ERROR when it has rolled back and goes on. When it says FATAL, or nothing any more, the commit may
     have happened just before.
     """
+    if isinstance(error, asyncpg.DataError) and _severity(error) is None:
+        # Not the server's word, but the driver's: it could not encode an argument, so it sent nothing.
+        return True
     if isinstance(error, asyncpg.PostgresError):
         return _severity(error) == "ERROR"
     return isinstance(error, RolledBack)

@@ -157,8 +157,7 @@ class DialectApp:
             return results_of(await asyncio.gather(*map(lane, command), return_exceptions=True))
         if isinstance(verb, NoVerb):
             return None
-        async with self._database.transaction() as tx:
-            return await verb.verb(tx, command)
+        return await self._database.run(lambda tx: verb.verb(tx, command))
 
     async def _rehearse(self, action: Action, command: Any) -> Any:
         """What the verb would answer now; nothing of it stays."""
@@ -178,7 +177,7 @@ async def _rehearsed(verb: Verb, lanes: Lanes, tx: Tx, command: Any) -> Any:
     if isinstance(verb, InTransaction):
         return await verb.verb(tx, command)
     if isinstance(verb, EachInLane):
-        return await verb.lane(lanes).verb(tx, command)
+        return await verb.lane(lanes).verb(tx, command) if command else []
     (result,) = await verb.lane(lanes).verb(tx, [command])
     if isinstance(result, Refusal):
         raise result

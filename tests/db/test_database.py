@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
-from simyard.db.database import Database, DatabaseUnusable, RolledBack, location
+from simyard.db.database import Database, DatabaseUnusable, RolledBack, Tx, location
 
 
 async def make_table(database: Database) -> None:
@@ -149,3 +150,29 @@ def test_the_location_of_a_url_leaves_the_password_out() -> None:
     )
     assert location("postgresql:///shop") == "a local socket, database shop"
     assert location("postgresql://[broken") == "a malformed URL"
+
+
+async def test_work_that_lost_a_deadlock_is_done_again(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute("CREATE TABLE thing (id integer PRIMARY KEY, count integer NOT NULL)")
+        await tx.execute("INSERT INTO thing VALUES (1, 0), (2, 0)")
+    both = asyncio.Barrier(2)
+    tries = 0
+
+    def add(first: int, second: int) -> Callable[[Tx], Awaitable[None]]:
+        async def work(tx: Tx) -> None:
+            nonlocal tries
+            tries += 1
+            await tx.execute("UPDATE thing SET count = count + 1 WHERE id = $1", first)
+            if tries <= 2:
+                # Both hold their first row before either asks for the other's.
+                await both.wait()
+            await tx.execute("UPDATE thing SET count = count + 1 WHERE id = $1", second)
+
+        return work
+
+    await asyncio.gather(database.run(add(1, 2)), database.run(add(2, 1)))
+    async with database.connection() as tx:
+        rows = await tx.fetch("SELECT count FROM thing ORDER BY id")
+    assert [row["count"] for row in rows] == [2, 2]
+    assert tries == 3

@@ -23,7 +23,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from simyard.db import embedded
-server = embedded.start(Path(sys.argv[1]), durable=False)
+server = embedded.start(Path(sys.argv[1]), durable=sys.argv[2] == "durable")
 print(server.url(), flush=True)
 sys.stdin.read()
 """
@@ -42,9 +42,9 @@ def data_dir() -> Iterator[Path]:
 class Program:
     """Another process that uses the server."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, durability: str = "forgetful") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(data_dir)],
+            [sys.executable, "-c", PROGRAM, str(data_dir), durability],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -138,14 +138,14 @@ def test_after_a_killed_process_the_next_joins_its_server_and_stops_it(data_dir:
 
 
 def test_a_killed_server_is_started_again_with_its_data(data_dir: Path) -> None:
-    program = Program(data_dir)
+    program = Program(data_dir, "durable")
     url = program.url()
     ask(url, "CREATE TABLE thing AS SELECT 42 AS n")
     killed = embedded._Postmaster.read((data_dir / "postgres").resolve())
     assert killed is not None
     os.kill(killed.process_id, signal.SIGKILL)
     program.kill()
-    server = embedded.start(data_dir, durable=False)
+    server = embedded.start(data_dir)
     assert server.process_id != killed.process_id
     assert ask(server.url(), "SELECT n FROM thing") == 42
     server.stop()
@@ -195,3 +195,16 @@ def test_tools_of_the_server_are_found() -> None:
         assert os.access(embedded.tool(name), os.X_OK)
     with pytest.raises(FileNotFoundError, match="no program nothing"):
         embedded.tool("nothing")
+
+
+def test_a_server_that_dies_while_it_is_joined_is_started_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.start(data_dir, durable=False).stop()
+    # What a process sees that looks between the kill of a server and its death: it still says that it is ready.
+    looks = iter([(data_dir / "postgres").resolve()])
+    look = embedded._running_server
+    monkeypatch.setattr(embedded, "_running_server", lambda pgdata: next(looks, None) or look(pgdata))
+    server = embedded.start(data_dir, durable=False)
+    assert is_up(server.url())
+    server.stop()

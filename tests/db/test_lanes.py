@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from simyard.base.refusals import Refusal, Refused
-from simyard.db.database import Database, RolledBack, Tx
-from simyard.db.lanes import TRIES_MAX, Lane
+from simyard.db.database import TRIES_MAX, Database, RolledBack, Tx
+from simyard.db.lanes import Lane
 
 Verb = Callable[[Tx, Sequence[int]], Awaitable[Sequence[int | Refusal]]]
 
@@ -338,4 +338,19 @@ async def test_without_a_connection_every_command_fails_at_once(database_url: st
     results = await asyncio.gather(lane(0), lane(1), return_exceptions=True)
     assert [type(result) for result in results] == [asyncpg.InterfaceError] * 2
     assert lane.reruns == 0
+    await lane.close()
+
+
+@pytest.mark.parametrize("single_statement", [False, True])
+@pytest.mark.parametrize("poison", [2**40, "seven"])
+async def test_a_command_that_cannot_even_be_sent_fails_alone(
+    database: Database, single_statement: bool, poison: object
+) -> None:
+    await make_table(database)
+    lane = Lane("test", database, insert, single_statement=single_statement)
+    results = await asyncio.gather(lane(0), lane(poison), lane(2), return_exceptions=True)  # type: ignore[arg-type]
+    assert results[0] == 0
+    assert isinstance(results[1], asyncpg.DataError | asyncpg.InterfaceError)
+    assert results[2] == 2
+    assert await things(database) == [0, 2]
     await lane.close()

@@ -8,7 +8,7 @@ import pytest
 from simyard.db import embedded
 from simyard.db.database import Database
 from simyard.db.migrate import SCHEMA_FILE, schema_sql
-from simyard.db.sql import Query, every_query
+from simyard.db.sql import every_query
 
 
 async def test_every_query_prepares_against_the_schema(database: Database) -> None:
@@ -20,11 +20,6 @@ async def test_every_query_prepares_against_the_schema(database: Database) -> No
             except asyncpg.PostgresError as error:
                 broken.append(f"{query.source}:{query.name}: {error}")
     assert not broken, "\n".join(broken)
-
-
-def test_every_query_says_what_it_is_for() -> None:
-    silent: list[Query] = [query for query in every_query() if not query.comment]
-    assert not silent
 
 
 async def test_schema_sql_is_what_the_migrations_add_up_to(database: Database, database_url: str) -> None:

@@ -26,7 +26,7 @@ SCOPES_OF_ROLE: dict[Role, tuple[Scope, ...]] = {
 def normal_email(text: str) -> str | None:
     """The address as it is stored and looked up, or None when it is not one."""
     email = text.strip().lower()
-    return email if _EMAIL.fullmatch(email) else None
+    return email if email.isprintable() and _EMAIL.fullmatch(email) else None
 
 
 def new_key() -> str:

@@ -14,8 +14,9 @@ from simyard.core.activations.machine import State
 class OrderNumber:
     """A wish for one number for one service.
 
-    No pool: the cheapest that has stock. `price_max` is in the buyer's currency. Under an idempotency key the same
-    order gives the same outcome; labels are the buyer's own names and belong to what must be the same.
+    No pool: the cheapest that has stock; `common_only` leaves out those reserved for the service. `price_max` is in
+    the buyer's currency. Under an idempotency key the same order gives the same outcome; labels are the buyer's own
+    names and belong to what must be the same.
     """
 
     account_id: AccountId
@@ -30,6 +31,7 @@ class OrderNumber:
     operator_id: OperatorId | None = None
     excluded: tuple[str, ...] = ()
     price_max: int | None = None
+    common_only: bool = False
     sandbox_seconds: float = 0
     idempotency_key: str | None = None
 

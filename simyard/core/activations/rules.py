@@ -31,6 +31,7 @@ def fingerprint(command: OrderNumber) -> bytes:
         command.operator_id,
         command.excluded,
         command.price_max,
+        command.common_only,
     )
     return hashlib.sha256(msgspec.json.encode(wanted)).digest()
 

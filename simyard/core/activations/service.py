@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from simyard.core.activations.model import (
     Order,
     OrderNumber,
 )
-from simyard.core.activations.store import Key, NewActivation, SandboxTarget
+from simyard.core.activations.store import Key, NewActivation, Outcome, SandboxTarget
 from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
@@ -61,8 +62,8 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal
 
     Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), SERVICE_PROHIBITED, NOT_PRICED (nobody
     has a price for it there), NO_RATE, PRICE_TOO_HIGH, INSUFFICIENT_FUNDS, NO_NUMBERS. With several pools the cheapest that
-    has numbers wins. A repeat under an idempotency key returns the first outcome and moves nothing; a refused order
-    leaves its key free. Locks: keys, wallets by account id; numbers are passed over when locked.
+    has numbers wins. An account without a wallet has no funds. A repeat under an idempotency key returns the first
+    outcome and moves nothing; a refused order leaves its key free. Locks: keys, wallets by account id; numbers are passed over when locked.
     """
     now = max(command.now for command in commands)
     results: list[Order | Refusal | None] = [None] * len(commands)
@@ -70,9 +71,13 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal
     fresh = [index for index, result in enumerate(results) if result is None and index not in twins]
     if fresh:
         wallets = await wallet.lock(tx, {commands[index].account_id for index in fresh})
-        outcomes = await _order_fresh(tx, [commands[index] for index in fresh], wallets, now)
-        for index, outcome in zip(fresh, outcomes, strict=True):
-            results[index] = outcome
+        payable = [index for index in fresh if commands[index].account_id in wallets]
+        for index in fresh:
+            results[index] = Refusal(Refused.INSUFFICIENT_FUNDS)
+        if payable:
+            outcomes = await _order_fresh(tx, [commands[index] for index in payable], wallets, now)
+            for index, outcome in zip(payable, outcomes, strict=True):
+                results[index] = outcome
         await _record_keys(tx, first_of, results)
     for index, first in twins.items():
         results[index] = results[first]
@@ -87,36 +92,39 @@ async def _settle_keys(
     Returns the keys this batch is the first to use, with the place of their order, and the orders that are twins
     of another one in this batch.
     """
+    keyed = [
+        (index, (command.account_id, command.idempotency_key), rules.fingerprint(command))
+        for index, command in enumerate(commands)
+        if command.idempotency_key is not None
+    ]
     first_of: dict[Key, int] = {}
-    twins: dict[int, int] = {}
     fingerprints: dict[Key, bytes] = {}
-    for index, command in enumerate(commands):
-        if command.idempotency_key is None:
-            continue
-        key = (command.account_id, command.idempotency_key)
-        fingerprint = rules.fingerprint(command)
-        if key not in first_of:
-            first_of[key] = index
-            fingerprints[key] = fingerprint
-        elif fingerprints[key] == fingerprint:
-            twins[index] = first_of[key]
-        else:
-            results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
-    if not first_of:
+    for index, key, fingerprint in keyed:
+        first_of.setdefault(key, index)
+        fingerprints.setdefault(key, fingerprint)
+    twins: dict[int, int] = {}
+    if not keyed:
         return first_of, twins
     reserved = await store.reserve_keys(tx, keys=fingerprints, now=now)
     known = [key for key in first_of if key not in reserved]
-    if known:
-        outcomes = await store.outcomes(tx, keys=known)
-        for key in known:
-            index, outcome = first_of.pop(key), outcomes.get(key)
-            if outcome is None or outcome.outcome is None:
-                results[index] = Refusal(Refused.BUSY)
-            elif outcome.fingerprint != fingerprints[key]:
-                results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
-            else:
-                results[index] = _outcome_decoder.decode(outcome.outcome)
-    return first_of, twins
+    outcomes = await store.outcomes(tx, keys=known) if known else {}
+    for index, key, fingerprint in keyed:
+        if key not in reserved:
+            results[index] = _repeated(outcomes.get(key), fingerprint)
+        elif fingerprint != fingerprints[key]:
+            results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
+        elif index != first_of[key]:
+            twins[index] = first_of[key]
+    return {key: index for key, index in first_of.items() if key in reserved}, twins
+
+
+def _repeated(outcome: Outcome | None, fingerprint: bytes) -> Order | Refusal:
+    """The answer to an order whose key was used before."""
+    if outcome is None or outcome.outcome is None:
+        return Refusal(Refused.BUSY)
+    if outcome.fingerprint != fingerprint:
+        return Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
+    return _outcome_decoder.decode(outcome.outcome)
 
 
 async def _record_keys(tx: Tx, first_of: dict[Key, int], results: Sequence[Order | Refusal | None]) -> None:
@@ -194,31 +202,42 @@ def _affordable_offers(
     mine = [
         offer
         for offer in offers
-        if offer.service_id == command.service_id and offer.country == command.country
+        if offer.service_id == command.service_id
+        and offer.country == command.country
+        and not (command.common_only and offer.reserved_for is not None)
     ]
     if not mine:
         raise Refusal(Refused.NOT_PRICED)
-    mine = [offer for offer in mine if offer.online and command.pool_id in (None, offer.pool_id)]
+    mine = [offer for offer in mine if command.pool_id in (None, offer.pool_id)]
     if not mine:
         raise Refusal(Refused.NO_NUMBERS)
-    currency = bid.buyer.currency
-    quoted = [
-        (
-            offer,
-            pricing_rules.quote(
-                offer,
-                currency,
-                currencies[offer.supplier_id] if offer.supplier_id is not None else currency,
-                rates,
-            ),
-        )
-        for offer in mine
-    ]
+    quoted = _quotes(mine, bid.buyer.currency, currencies, rates)
     within = [one for one in quoted if command.price_max is None or one[1].price <= command.price_max]
     if not within:
         raise Refusal(Refused.PRICE_TOO_HIGH)
+    bid.unaffordable = all(quote.price > bid.buyer.available for _, quote in within)
+    # A pool that is offline has no numbers, whatever its stock.
+    within = [one for one in within if one[0].online]
     # Stock lags, so a pool that shows none is still asked, after those that show some.
     return sorted(within, key=lambda one: (one[0].stock == 0, one[1].price, one[0].pool_id))
+
+
+def _quotes(
+    offers: Sequence[Offer], currency: str, currencies: Mapping[AccountId, str], rates: Mapping[str, int]
+) -> list[tuple[Offer, Quote]]:
+    """What each offer costs in a currency. An offer whose supplier cannot be paid, for want of a rate, is none.
+
+    Refuses: NO_RATE when that leaves nothing.
+    """
+    quotes = []
+    for offer in offers:
+        earning_currency = currency if offer.supplier_id is None else currencies.get(offer.supplier_id)
+        if earning_currency is not None:
+            with suppress(Refusal):
+                quotes.append((offer, pricing_rules.quote(offer, currency, earning_currency, rates)))
+    if not quotes:
+        raise Refusal(Refused.NO_RATE, currency=currency)
+    return quotes
 
 
 @dataclass(slots=True)
@@ -295,13 +314,14 @@ def _lease(bid: _Bid, offer: Offer, quote: Quote, number: ClaimedNumber, spent: 
         repeatable=offer.kind == PoolKind.SANDBOX,
         quote=quote,
         supplier_id=offer.supplier_id,
+        ordered_at=command.now,
         expires_at=expires_at,
     )
 
 
 async def _record(tx: Tx, leased: Sequence[tuple[_Bid, NewActivation]], now: datetime) -> None:
     """Write the new activations and hold their prices."""
-    await store.insert_activations(tx, rows=[row for _, row in leased], now=now)
+    await store.insert_activations(tx, rows=[row for _, row in leased])
     due = [
         (row.id, now + timedelta(seconds=bid.command.sandbox_seconds))
         for bid, row in leased

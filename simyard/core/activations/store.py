@@ -40,6 +40,7 @@ class NewActivation:
     repeatable: bool
     quote: Quote
     supplier_id: AccountId | None
+    ordered_at: datetime
     expires_at: datetime
 
 
@@ -56,7 +57,7 @@ class SandboxTarget:
     service_name: str
 
 
-async def insert_activations(tx: Tx, *, rows: Sequence[NewActivation], now: datetime) -> None:
+async def insert_activations(tx: Tx, *, rows: Sequence[NewActivation]) -> None:
     await _queries.insert_activations.execute(
         tx,
         ids=[row.id for row in rows],
@@ -75,8 +76,8 @@ async def insert_activations(tx: Tx, *, rows: Sequence[NewActivation], now: date
         earnings=[row.quote.earning for row in rows],
         earning_currencies=[row.quote.earning_currency for row in rows],
         supplier_ids=[row.supplier_id for row in rows],
+        ordered_at=[row.ordered_at for row in rows],
         expires_at=[row.expires_at for row in rows],
-        now=now,
     )
 
 

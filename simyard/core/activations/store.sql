@@ -3,13 +3,14 @@ INSERT INTO activation (id, account_id, pool_id, number_id, msisdn, country, ser
                         state, repeatable, price, currency, margin, earning, earning_currency, supplier_id,
                         ordered_at, expires_at)
 SELECT id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label, 'waiting',
-       repeatable, price, currency, margin, earning, earning_currency, supplier_id, :now, expires_at
+       repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at
   FROM unnest(:ids::bigint[], :account_ids::bigint[], :pool_ids::bigint[], :number_ids::bigint[], :msisdns::text[],
               :countries::text[], :service_ids::smallint[], :service_labels::text[], :country_labels::text[],
               :repeatable::boolean[], :prices::bigint[], :currencies::text[], :margins::bigint[], :earnings::bigint[],
-              :earning_currencies::text[], :supplier_ids::bigint[], :expires_at::timestamptz[])
+              :earning_currencies::text[], :supplier_ids::bigint[], :ordered_at::timestamptz[],
+              :expires_at::timestamptz[])
        AS given (id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label,
-                 repeatable, price, currency, margin, earning, earning_currency, supplier_id, expires_at);
+                 repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at);
 
 -- name: insert_sandbox_messages
 INSERT INTO sandbox_message (activation_id, due_at)

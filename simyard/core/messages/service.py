@@ -115,7 +115,8 @@ async def _deliver(
             results[index] = Receipt(fate)
             continue
         code = judgement.extraction.code
-        rows.append(NewMessage(activation.id, message.sender, message.text, code, message.sent_at or now))
+        sender, text = _storable(message.sender), _storable(message.text)
+        rows.append(NewMessage(activation.id, sender, text, code, message.sent_at or now))
         delivered.append(Delivery(activation, code))
         results[index] = Receipt(Fate.DELIVERED, activation.id)
     if rows:
@@ -147,6 +148,11 @@ def _asking_for_prohibited(arrivals: dict[int, _Arrival]) -> set[AccountId]:
 
 def _digest(message: IncomingMessage) -> bytes:
     return hashlib.sha256(f"{message.sender}\0{message.text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _storable(text: str) -> str:
+    """The text with a sign in the place of what no column can hold: NUL (the @ of GSM's alphabet) and lone surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def erase_texts(tx: Tx, *, before: datetime, limit: int) -> int:

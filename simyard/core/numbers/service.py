@@ -36,8 +36,7 @@ async def report(tx: Tx, command: ReportNumbers) -> Report:
     pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
     latest = {number.msisdn: number for number in command.numbers}
     await pools.mark_online(tx, pool.id, seconds=command.online_seconds, now=command.now)
-    changed = await store.unlist_missing(tx, pool_id=pool.id, msisdns=list(latest))
-    return await _list(tx, pool, latest, changed)
+    return await _list(tx, pool, latest, complete=True)
 
 
 async def add(tx: Tx, command: AddNumber) -> Report:
@@ -46,17 +45,30 @@ async def add(tx: Tx, command: AddNumber) -> Report:
     Refuses: UNKNOWN_POOL.
     """
     pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
-    return await _list(tx, pool, {command.number.msisdn: command.number}, [])
+    return await _list(tx, pool, {command.number.msisdn: command.number}, complete=False)
 
 
 async def stock_sandbox(tx: Tx, pool: Pool, listed: Sequence[ReportedNumber]) -> Report:
     """Put numbers of fictitious ranges on a sandbox pool's list. A repeat changes nothing."""
-    return await _list(tx, pool, {number.msisdn: number for number in listed}, [])
+    return await _list(tx, pool, {number.msisdn: number for number in listed}, complete=False)
 
 
-async def _list(tx: Tx, pool: Pool, numbers: dict[str, ReportedNumber], changed: list[NumberId]) -> Report:
+async def _list(tx: Tx, pool: Pool, numbers: dict[str, ReportedNumber], *, complete: bool) -> Report:
+    difference = await store.compare(
+        tx,
+        pool_id=pool.id,
+        rent_allowed=pool.rent_allowed,
+        numbers=list(numbers.values()),
+        complete=complete,
+    )
+    # All in the order of their ids before any is changed, as whoever ends many leases at once does.
+    await store.lock_numbers(tx, number_ids=difference.known)
+    changed = await store.unlist_numbers(tx, pool_id=pool.id, number_ids=difference.missing)
     changed += await store.list_reported(
-        tx, pool_id=pool.id, rent_allowed=pool.rent_allowed, numbers=list(numbers.values())
+        tx,
+        pool_id=pool.id,
+        rent_allowed=pool.rent_allowed,
+        numbers=[number for msisdn, number in numbers.items() if msisdn in difference.changed],
     )
     await _note_list_change(tx, changed)
     found = await store.ids_of(tx, msisdns=list(numbers))

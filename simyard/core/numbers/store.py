@@ -23,13 +23,35 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """What a report would change: numbers we know, those of them it no longer names, and what it says anew."""
+
+    known: list[NumberId]
+    missing: list[NumberId]
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Resolved:
     number_id: NumberId
     pool_id: PoolId
 
 
-async def unlist_missing(tx: Tx, *, pool_id: PoolId, msisdns: Sequence[str]) -> list[NumberId]:
-    rows = await _queries.unlist_missing.rows(tx, pool_id=pool_id, msisdns=msisdns)
+async def compare(
+    tx: Tx, *, pool_id: PoolId, rent_allowed: bool, numbers: Sequence[ReportedNumber], complete: bool
+) -> Difference:
+    rows = await _queries.compare.rows(
+        tx, pool_id=pool_id, complete=complete, **_columns(numbers, rent_allowed=rent_allowed)
+    )
+    return Difference(
+        known=[NumberId(row["id"]) for row in rows if row["id"] is not None],
+        missing=[NumberId(row["id"]) for row in rows if row["missing"]],
+        changed=frozenset(row["msisdn"] for row in rows if not row["missing"]),
+    )
+
+
+async def unlist_numbers(tx: Tx, *, pool_id: PoolId, number_ids: Sequence[NumberId]) -> list[NumberId]:
+    rows = await _queries.unlist_numbers.rows(tx, pool_id=pool_id, number_ids=number_ids)
     return [NumberId(row["id"]) for row in rows]
 
 
@@ -37,16 +59,20 @@ async def list_reported(
     tx: Tx, *, pool_id: PoolId, rent_allowed: bool, numbers: Sequence[ReportedNumber]
 ) -> list[NumberId]:
     rows = await _queries.list_reported.rows(
-        tx,
-        pool_id=pool_id,
-        msisdns=[number.msisdn for number in numbers],
-        countries=[number.country for number in numbers],
-        operator_ids=[number.operator_id for number in numbers],
-        ports=[number.port for number in numbers],
-        placed_at=[number.placed_at for number in numbers],
-        rents=[number.rent and rent_allowed for number in numbers],
+        tx, pool_id=pool_id, **_columns(numbers, rent_allowed=rent_allowed)
     )
     return [NumberId(row["id"]) for row in rows]
+
+
+def _columns(numbers: Sequence[ReportedNumber], *, rent_allowed: bool) -> dict[str, object]:
+    return {
+        "msisdns": [number.msisdn for number in numbers],
+        "countries": [number.country for number in numbers],
+        "operator_ids": [number.operator_id for number in numbers],
+        "ports": [number.port for number in numbers],
+        "placed_at": [number.placed_at for number in numbers],
+        "rents": [number.rent and rent_allowed for number in numbers],
+    }
 
 
 async def unlist(

@@ -1,34 +1,37 @@
--- name: unlist_missing
--- Takes what a complete report no longer names off the list.
-WITH missing AS (
-    SELECT number.id FROM number
-     WHERE number.pool_id = :pool_id AND number.listed
-       AND NOT EXISTS (SELECT FROM unnest(:msisdns::text[]) AS reported (msisdn)
-                        WHERE reported.msisdn = number.msisdn)
-     ORDER BY number.id FOR NO KEY UPDATE
-)
-UPDATE number SET listed = false FROM missing WHERE number.id = missing.id RETURNING number.id;
-
--- name: list_reported
--- Adds new numbers and changes those that are reported differently. Rows that are the same are not touched, so a
--- repeated report takes no locks. Another pool's number stays his unless he took it off his list.
+-- name: compare
+-- What a report would change: numbers that are new or reported differently and, of a complete list, those it no longer
+-- names. Takes no locks, so a repeated report takes none. Another pool's number stays his unless he took it off his list.
 WITH reported AS (
     SELECT * FROM unnest(:msisdns::text[], :countries::text[], :operator_ids::integer[], :ports::text[],
                          :placed_at::timestamptz[], :rents::boolean[])
              AS reported (msisdn, country, operator_id, port, placed_at, rent)
-), changed AS (
-    SELECT reported.* FROM reported
-      LEFT JOIN number ON number.msisdn = reported.msisdn
-     WHERE number.id IS NULL
-        OR (number.pool_id = :pool_id OR (NOT number.listed AND number.lease_id IS NULL))
-       AND (number.pool_id, number.listed, number.country, number.operator_id, number.port, number.placed_at, number.rent)
-           IS DISTINCT FROM
-           (:pool_id, true, reported.country, reported.operator_id, reported.port, reported.placed_at, reported.rent)
-     ORDER BY number.id
 )
+SELECT number.id, reported.msisdn, false AS missing FROM reported
+  LEFT JOIN number ON number.msisdn = reported.msisdn
+ WHERE number.id IS NULL
+    OR (number.pool_id = :pool_id OR (NOT number.listed AND number.lease_id IS NULL))
+   AND (number.pool_id, number.listed, number.country, number.operator_id, number.port, number.placed_at, number.rent)
+       IS DISTINCT FROM
+       (:pool_id, true, reported.country, reported.operator_id, reported.port, reported.placed_at, reported.rent)
+UNION ALL
+SELECT number.id, number.msisdn, true FROM number
+ WHERE :complete AND number.pool_id = :pool_id AND number.listed
+   AND NOT EXISTS (SELECT FROM reported WHERE reported.msisdn = number.msisdn);
+
+-- name: unlist_numbers
+UPDATE number SET listed = false
+ WHERE number.id = ANY (:number_ids::bigint[]) AND number.pool_id = :pool_id AND number.listed
+RETURNING number.id;
+
+-- name: list_reported
+-- Adds new numbers and changes known ones, which the caller has locked; new ones in the order of their digits, so that
+-- two suppliers who report the same wait for each other in one order.
 INSERT INTO number (msisdn, pool_id, country, operator_id, port, placed_at, rent, listed, position)
 SELECT msisdn, :pool_id, country, operator_id, port, placed_at, rent, true, pg_current_xact_id()::text::bigint
-  FROM changed
+  FROM unnest(:msisdns::text[], :countries::text[], :operator_ids::integer[], :ports::text[],
+              :placed_at::timestamptz[], :rents::boolean[])
+       AS reported (msisdn, country, operator_id, port, placed_at, rent)
+ ORDER BY msisdn
 ON CONFLICT (msisdn) DO UPDATE SET
     pool_id = excluded.pool_id, country = excluded.country, operator_id = excluded.operator_id,
     port = excluded.port, placed_at = excluded.placed_at, rent = excluded.rent, listed = true,
@@ -126,13 +129,16 @@ WITH want AS (
        AND run.position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
      ORDER BY run.ordinal, run.position DESC, run.id DESC
 ), moved AS (
-    -- Whoever is moving the same cursor now does it for both: nobody waits for a cursor.
+    -- Whoever is moving the same cursor now does it for both: nobody waits for a cursor. Of two wants that share one
+    -- (they exclude different prefixes) the farther holds.
     INSERT INTO claim_cursor (pool_id, country, operator_id, service_id, position, number_id)
-    SELECT want.pool_id, want.country, want.operator_id, want.service_id, step.position, step.id
+    SELECT DISTINCT ON (want.pool_id, want.country, want.operator_id, want.service_id)
+           want.pool_id, want.country, want.operator_id, want.service_id, step.position, step.id
       FROM step JOIN want USING (ordinal)
      WHERE NOT want.repeatable
        AND pg_try_advisory_xact_lock(hashtextextended(
                concat_ws('/', 'cursor', want.pool_id, want.country, want.operator_id, want.service_id), 0))
+     ORDER BY want.pool_id, want.country, want.operator_id, want.service_id, step.position DESC, step.id DESC
     ON CONFLICT (pool_id, country, operator_id, service_id) DO UPDATE
        SET position = excluded.position, number_id = excluded.number_id
      WHERE (claim_cursor.position, claim_cursor.number_id) < (excluded.position, excluded.number_id)

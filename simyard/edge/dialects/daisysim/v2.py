@@ -278,10 +278,11 @@ def _label(value: object, default: str, field: str) -> str:
 
 
 def _activation_id(value: object) -> ActivationId | None:
+    """An id written as we write ids, which is how an answer repeats it."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
+    if not (text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= len(str(ID_MAX))):
         return None
-    return ActivationId(int(text)) if 0 < int(text) <= ID_MAX else None
+    return ActivationId(int(text)) if int(text) <= ID_MAX else None
 
 
 def _account(request: WireRequest) -> AccountId:

@@ -1,0 +1,464 @@
+"""A small world to test in: buyers, suppliers, pools, numbers and prices, made through the core's own verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+
+from simyard.base import money
+from simyard.base.clock import ManualClock
+from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
+from simyard.base.refusals import Refusal
+from simyard.core.accounts import rules as account_rules
+from simyard.core.accounts import service as accounts
+from simyard.core.accounts.model import AddAccount, IssueKey, Role, Scope
+from simyard.core.activations import service as activations
+from simyard.core.activations.model import (
+    Activation,
+    ActOnActivation,
+    CheckActivation,
+    Closed,
+    Order,
+    OrderNumber,
+)
+from simyard.core.catalog import service as catalog
+from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.messages import service as messages
+from simyard.core.messages.model import IncomingMessage, Receipt
+from simyard.core.numbers import service as numbers
+from simyard.core.numbers.model import Report, ReportedNumber, ReportNumbers
+from simyard.core.pools import service as pools
+from simyard.core.pools.model import AddPool, Pool, PoolKind
+from simyard.core.pricing import service as pricing
+from simyard.core.pricing.model import Offer
+from simyard.core.wallet import service as wallet
+from simyard.core.wallet.model import Balance, Verification
+from simyard.db.database import Database
+
+ACTIVATION_SECONDS = 1200
+ONLINE_SECONDS = 600
+CONSENT = "The owners of these numbers agreed in writing."
+SHARE_BASIS_POINTS = 7000
+
+_COUNTER_DIGITS = 8
+
+
+def micros(amount: str) -> int:
+    """Micros of an amount as one would say it."""
+    return money.parse_amount(amount)
+
+
+def service_id(slug: str) -> ServiceId:
+    service = load_catalog().service(slug)
+    if service is None:
+        raise LookupError(slug)
+    return service.id
+
+
+def reported(
+    msisdn: str,
+    country: str = "GB",
+    operator_id: OperatorId | None = None,
+    *,
+    port: str | None = None,
+    rent: bool = False,
+) -> ReportedNumber:
+    return ReportedNumber(msisdn, country, operator_id, port or msisdn, None, rent)
+
+
+def code_text(slug: str, code: str) -> str:
+    """An SMS of a service as it really looks."""
+    service = load_catalog().service(slug)
+    if service is None:
+        raise LookupError(slug)
+    return f"{code} is your {service.name} verification code"
+
+
+class World:
+    """Everything a test needs to set up. Each method is one verb in one transaction of its own."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        self._named = 0
+        self._numbered = 0
+        self._deposits = 0
+
+    @classmethod
+    async def create(cls, database: Database, clock: ManualClock) -> World:
+        async with database.transaction() as tx:
+            await catalog.sync(tx, load_catalog())
+        return cls(database, clock)
+
+    # who takes part
+
+    async def add_account(
+        self, role: Role, *, currency: str | None = "USD", email: str | None = None
+    ) -> AccountId:
+        self._named += 1
+        command = AddAccount(email or f"{role.value}{self._named}@example.com", role)
+        async with self.database.transaction() as tx:
+            added = await accounts.add_account(tx, command, now=self.clock.now())
+            if currency is not None:
+                await wallet.open_wallet(tx, added.id, currency)
+        return added.id
+
+    async def add_buyer(
+        self, balance: str = "100", currency: str = "USD", *, email: str | None = None
+    ) -> AccountId:
+        buyer = await self.add_account(Role.BUYER, currency=currency, email=email)
+        if micros(balance):
+            await self.deposit(buyer, balance)
+        return buyer
+
+    async def add_buyers(self, count: int, balance: str = "100") -> list[AccountId]:
+        return [await self.add_buyer(balance) for _ in range(count)]
+
+    async def add_supplier(self, currency: str = "USD", *, email: str | None = None) -> AccountId:
+        return await self.add_account(Role.SUPPLIER, currency=currency, email=email)
+
+    async def deposit(self, account_id: AccountId, amount: str, *, reference: str | None = None) -> Balance:
+        self._deposits += 1
+        named = reference or f"test-{self._deposits}"
+        async with self.database.transaction() as tx:
+            return await wallet.deposit(
+                tx, account_id, micros(amount), reference=named, now=self.clock.now()
+            )
+
+    async def issue_key(
+        self,
+        account_id: AccountId,
+        scopes: tuple[Scope, ...] = (Scope.READ, Scope.ORDER),
+        *,
+        networks: tuple[str, ...] = (),
+        pool_id: PoolId | None = None,
+    ) -> str:
+        async with self.database.transaction() as tx:
+            command = IssueKey(account_id, scopes, networks, pool_id)
+            return (await accounts.issue_key(tx, command, now=self.clock.now()))[1]
+
+    @staticmethod
+    def digest(key: str) -> bytes:
+        return account_rules.digest(key)
+
+    async def permit(self, account_id: AccountId, slug: str) -> None:
+        service = load_catalog().service(slug)
+        if service is None:
+            raise LookupError(slug)
+        async with self.database.transaction() as tx:
+            await catalog.permit(
+                tx, account_id, service, proof="a letter", actor="test", now=self.clock.now()
+            )
+
+    # what is on sale
+
+    async def add_direct_pool(
+        self,
+        supplier: AccountId,
+        name: str | None = None,
+        *,
+        share_basis_points: int = SHARE_BASIS_POINTS,
+        reserved_for: str | None = None,
+        rent_allowed: bool = False,
+        consent: str | None = CONSENT,
+    ) -> Pool:
+        """A pool that sells nothing until its supplier reports numbers."""
+        return await self._add_pool(
+            name, PoolKind.DIRECT, supplier, share_basis_points, reserved_for, rent_allowed, consent
+        )
+
+    async def add_sandbox_pool(self, listed: Sequence[ReportedNumber], name: str | None = None) -> Pool:
+        pool = await self._add_pool(name, PoolKind.SANDBOX, None, 0, None, False, CONSENT)
+        async with self.database.transaction() as tx:
+            await numbers.stock_sandbox(tx, pool, listed)
+        return pool
+
+    async def _add_pool(
+        self,
+        name: str | None,
+        kind: PoolKind,
+        supplier: AccountId | None,
+        share_basis_points: int,
+        reserved_for: str | None,
+        rent_allowed: bool,
+        consent: str | None,
+    ) -> Pool:
+        self._named += 1
+        command = AddPool(
+            name or f"pool {self._named}",
+            kind,
+            supplier,
+            share_basis_points,
+            consent,
+            reserved_for=service_id(reserved_for) if reserved_for else None,
+            rent_allowed=rent_allowed,
+        )
+        async with self.database.transaction() as tx:
+            return await pools.add_pool(tx, command, actor="test", now=self.clock.now())
+
+    def msisdns(self, count: int, prefix: str = "+4475") -> list[str]:
+        """Numbers nobody has reported yet."""
+        first = self._numbered
+        self._numbered += count
+        return [f"{prefix}{number:0{_COUNTER_DIGITS}d}" for number in range(first, first + count)]
+
+    async def report(
+        self,
+        supplier: AccountId,
+        listed: Sequence[ReportedNumber | str],
+        *,
+        pool: Pool | None = None,
+        online_seconds: int = ONLINE_SECONDS,
+    ) -> Report:
+        """The supplier's complete list; it replaces the one before."""
+        complete = tuple(reported(one) if isinstance(one, str) else one for one in listed)
+        command = ReportNumbers(
+            supplier, pool.id if pool else None, complete, online_seconds, self.clock.now()
+        )
+        async with self.database.transaction() as tx:
+            return await numbers.report(tx, command)
+
+    async def set_price(
+        self, slug: str, amount: str, *, country: str = "GB", pool: Pool | None = None
+    ) -> None:
+        async with self.database.transaction() as tx:
+            await pricing.set_price(
+                tx,
+                service_id=service_id(slug),
+                country=country,
+                amount=micros(amount),
+                pool_id=pool.id if pool else None,
+                now=self.clock.now(),
+            )
+
+    async def set_rate(self, currency: str, rate: str) -> None:
+        async with self.database.transaction() as tx:
+            await pricing.set_rate(
+                tx, currency=currency, rate_nanos=money.parse_rate(rate), now=self.clock.now()
+            )
+
+    async def stocked(
+        self,
+        count: int,
+        *,
+        services: Collection[str] = ("whatsapp",),
+        price: str = "1",
+        name: str | None = None,
+        currency: str = "USD",
+        share_basis_points: int = SHARE_BASIS_POINTS,
+    ) -> tuple[AccountId, Pool, list[str]]:
+        """A supplier with one direct pool, that many British numbers in it, and prices of the pool's own."""
+        supplier = await self.add_supplier(currency)
+        pool = await self.add_direct_pool(supplier, name, share_basis_points=share_basis_points)
+        listed = self.msisdns(count)
+        await self.report(supplier, listed)
+        for slug in services:
+            await self.set_price(slug, price, pool=pool)
+        return supplier, pool, listed
+
+    async def take_stock(self) -> int:
+        """Count until nothing is left to count."""
+        taken = 0
+        while True:
+            async with self.database.transaction() as tx:
+                latest = await numbers.take_stock(tx, limit=20_000)
+            if latest == 0:
+                return taken
+            taken += latest
+
+    async def offers(self, slug: str, country: str = "GB") -> list[Offer]:
+        async with self.database.transaction() as tx:
+            return await pricing.offers_for(tx, [(service_id(slug), country)], self.clock.now())
+
+    async def stock(self, slug: str, pool: Pool, country: str = "GB") -> int:
+        """The stock shown to buyers, which lags until `take_stock`."""
+        return next(offer.stock for offer in await self.offers(slug, country) if offer.pool_id == pool.id)
+
+    # leases
+
+    def order_command(
+        self,
+        buyer: AccountId,
+        slug: str = "whatsapp",
+        country: str = "GB",
+        *,
+        pool: Pool | None = None,
+        operator_id: OperatorId | None = None,
+        excluded: tuple[str, ...] = (),
+        price_max: str | None = None,
+        key: str | None = None,
+        seconds: int = ACTIVATION_SECONDS,
+        sandbox_seconds: float = 5,
+        label: str | None = None,
+    ) -> OrderNumber:
+        return OrderNumber(
+            account_id=buyer,
+            service_id=service_id(slug),
+            country=country,
+            service_label=label or slug,
+            country_label=country,
+            seconds=seconds,
+            now=self.clock.now(),
+            base_currency="USD",
+            pool_id=pool.id if pool else None,
+            operator_id=operator_id,
+            excluded=excluded,
+            price_max=micros(price_max) if price_max is not None else None,
+            sandbox_seconds=sandbox_seconds,
+            idempotency_key=key,
+        )
+
+    async def order_batch(self, commands: Sequence[OrderNumber]) -> list[Order | Refusal]:
+        async with self.database.transaction() as tx:
+            return await activations.order(tx, commands)
+
+    async def order(self, buyer: AccountId, slug: str = "whatsapp", **wishes: Any) -> Order:
+        """One order, its refusal raised. Takes what `order_command` takes."""
+        (result,) = await self.order_batch([self.order_command(buyer, slug, **wishes)])
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    async def check(self, buyer: AccountId, activation_id: ActivationId) -> Activation:
+        async with self.database.transaction() as tx:
+            (result,) = await activations.check(tx, [CheckActivation(buyer, activation_id)])
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    def acting(
+        self, buyer: AccountId, activation_id: ActivationId, locked_seconds: int = 0
+    ) -> ActOnActivation:
+        return ActOnActivation(buyer, activation_id, self.clock.now(), locked_seconds)
+
+    async def cancel(
+        self, buyer: AccountId, activation_id: ActivationId, *, locked_seconds: int = 0
+    ) -> Closed:
+        async with self.database.transaction() as tx:
+            return await activations.cancel(tx, self.acting(buyer, activation_id, locked_seconds))
+
+    async def finish(self, buyer: AccountId, activation_id: ActivationId) -> Closed:
+        async with self.database.transaction() as tx:
+            return await activations.finish(tx, self.acting(buyer, activation_id))
+
+    async def request_next(self, buyer: AccountId, activation_id: ActivationId) -> None:
+        async with self.database.transaction() as tx:
+            await activations.request_next(tx, self.acting(buyer, activation_id))
+
+    async def expire(self, *, limit: int = 500) -> int:
+        async with self.database.transaction() as tx:
+            return await activations.expire(tx, limit=limit, now=self.clock.now())
+
+    # messages
+
+    def sms(
+        self,
+        supplier: AccountId | None,
+        msisdn: str,
+        text: str,
+        *,
+        sender: str = "Verify",
+        sent_at: Any = None,
+    ) -> IncomingMessage:
+        return IncomingMessage(supplier, msisdn, None, sender, text, sent_at, self.clock.now())
+
+    async def receive_batch(self, arrived: Sequence[IncomingMessage]) -> list[Receipt | Refusal]:
+        async with self.database.transaction() as tx:
+            return await messages.receive(tx, arrived)
+
+    async def receive(
+        self,
+        supplier: AccountId | None,
+        msisdn: str,
+        text: str,
+        *,
+        sender: str = "Verify",
+        sent_at: Any = None,
+    ) -> Receipt:
+        (result,) = await self.receive_batch([self.sms(supplier, msisdn, text, sender=sender, sent_at=sent_at)])
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    # looking
+
+    async def balance(self, account_id: AccountId) -> Balance:
+        async with self.database.transaction() as tx:
+            return await wallet.balance(tx, account_id)
+
+    async def verify(self) -> Verification:
+        async with self.database.transaction() as tx:
+            return await wallet.verify(tx)
+
+    async def number_id(self, msisdn: str) -> NumberId:
+        return NumberId(await self.value("SELECT id FROM number WHERE msisdn = $1", msisdn))
+
+    async def value(self, statement: str, *arguments: object) -> Any:
+        """The first column of the first row: for what no verb shows."""
+        async with self.database.connection() as connection:
+            return await connection.fetchval(statement, *arguments)
+
+    async def rows(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        async with self.database.connection() as connection:
+            return [tuple(row) for row in await connection.fetch(statement, *arguments)]
+
+    async def assert_whole(self) -> None:
+        """What must hold at any moment between transactions, whatever happened before."""
+        books = await self.verify()
+        assert books.balanced, books
+        assert await self.rows(_BROKEN) == []
+
+
+# Each line names a promise that is broken, and where.
+_BROKEN = """
+    SELECT 'a lease of a number is not its open activation', number.id
+      FROM number LEFT JOIN activation ON activation.id = number.lease_id AND activation.is_open
+     WHERE number.lease_id IS NOT NULL AND activation.number_id IS DISTINCT FROM number.id
+    UNION ALL
+    SELECT 'an open activation does not lease its number', activation.id
+      FROM activation LEFT JOIN number ON number.id = activation.number_id
+     WHERE activation.is_open AND activation.number_id IS NOT NULL AND number.lease_id IS DISTINCT FROM activation.id
+    UNION ALL
+    SELECT 'what is held is not the price of what still waits', wallet.account_id
+      FROM wallet
+     WHERE wallet.held <> (SELECT COALESCE(sum(price), 0) FROM activation
+                            WHERE activation.account_id = wallet.account_id
+                              AND activation.state IN ('acquiring', 'waiting'))
+    UNION ALL
+    SELECT 'a closed activation has no time of closing, or an open one has', activation.id
+      FROM activation WHERE is_open <> (closed_at IS NULL)
+    UNION ALL
+    SELECT 'an activation counts other messages than it has', activation.id
+      FROM activation
+     WHERE messages <> (SELECT count(*) FROM message WHERE message.activation_id = activation.id)
+    UNION ALL
+    SELECT 'a captured activation is not divided into its price', activation.id
+      FROM activation
+     WHERE messages > 0
+       AND price <> (SELECT COALESCE(sum(transfer.amount), 0) FROM transfer
+                      WHERE transfer.reference LIKE 'activation/' || activation.id || '/%'
+                        AND transfer.debit_id = (SELECT held_id FROM wallet WHERE account_id = activation.account_id))
+    UNION ALL
+    SELECT 'an activation that brought nothing was not released', activation.id
+      FROM activation
+     WHERE state IN ('canceled', 'expired', 'failed') AND price > 0
+       AND NOT EXISTS (SELECT FROM transfer WHERE reference = 'activation/' || activation.id || '/release')
+    UNION ALL
+    SELECT 'a cursor has passed a number that was not used', number.id
+      FROM claim_cursor
+      JOIN number ON number.pool_id = claim_cursor.pool_id AND number.country = claim_cursor.country
+                 AND number.available
+                 AND (claim_cursor.operator_id = 0 OR number.operator_id = claim_cursor.operator_id)
+                 AND (number.position, number.id) <= (claim_cursor.position, claim_cursor.number_id)
+     WHERE NOT EXISTS (SELECT FROM activation WHERE activation.number_id = number.id
+                                                AND activation.service_id = claim_cursor.service_id
+                                                AND NOT activation.repeatable)
+"""
+
+
+@pytest.fixture
+async def world(database: Database, clock: ManualClock) -> World:
+    """An empty world that knows the catalogue."""
+    return await World.create(database, clock)

@@ -175,4 +175,4 @@ async def test_work_that_lost_a_deadlock_is_done_again(database: Database) -> No
     async with database.connection() as tx:
         rows = await tx.fetch("SELECT count FROM thing ORDER BY id")
     assert [row["count"] for row in rows] == [2, 2]
-    assert tries == 3
+    assert tries > 2

@@ -19,6 +19,8 @@ import asyncpg
 import pytest
 
 from simyard.base.clock import ManualClock
+from simyard.core.catalog import service as catalog
+from simyard.core.catalog.catalog import load
 from simyard.db import embedded
 from simyard.db.database import Database, Tx
 from simyard.db.migrate import migrate
@@ -118,10 +120,20 @@ async def _make_template(server_url: str, name: str) -> None:
         await connection.execute(f"DROP DATABASE IF EXISTS {name}")
         await connection.execute(f"CREATE DATABASE {name}")
         await migrate(with_database(server_url, name))
+        await _fill_catalogue(with_database(server_url, name))
         # Set last: it says that the template is complete.
         await connection.execute(f"ALTER DATABASE {name} IS_TEMPLATE true")
     finally:
         await connection.close()
+
+
+async def _fill_catalogue(url: str) -> None:
+    database = await Database.connect(url, connections_max=1)
+    try:
+        async with database.transaction() as tx:
+            await catalog.sync(tx, load())
+    finally:
+        await database.close()
 
 
 @contextmanager

@@ -202,20 +202,20 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
 
 
 async def _read(receive: Receive, bytes_max: int) -> bytes:
-    """The whole body. Refuses: TOO_LARGE."""
-    message: Message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        parts = [body]
-        size = len(body)
-        while message.get("more_body", False) and size <= bytes_max:
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-        body = b"".join(parts)
-    if len(body) > bytes_max:
+    """The whole body. Refuses: TOO_LARGE; MALFORMED when the caller went away before its end."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more and size <= bytes_max:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(Refused.MALFORMED, problem="The request body was cut off.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+    if size > bytes_max:
         raise Refusal(Refused.TOO_LARGE, bytes_max=bytes_max)
-    return body
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _unpack(body: bytes, bytes_max: int) -> bytes:

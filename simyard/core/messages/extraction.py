@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -139,13 +140,21 @@ _DATE = re.compile(
 )
 _HYPHEN_DATE = re.compile(
     r"[0-9]{1,2}-[0-9]{1,2}-[12][0-9]{3}|[12][0-9]{3}-[0-9]{1,2}-[0-9]{1,2}|(?:19|20)[0-9]{2}-(?:19|20)?[0-9]{2}"
+    r"|(?:0?[1-9]|[12][0-9]|3[01])-(?:0?[1-9]|[12][0-9]|3[01])-[23][0-9]"
 )
+# `4471-2026`: an invoice, more often than not.
+_NUMBER_OF_YEAR = re.compile(r"[0-9]{3,6}-20[0-9]{2}")
 _TIME = re.compile(r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
 _AMOUNT = re.compile(r"[0-9]+(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])|[0-9]+[.,][0-9]{1,2}(?![0-9])")
+# `448.120` is an amount nearly everywhere: only a word right before it makes it a code.
+_DOTTED = re.compile(r"([0-9]{3})\.([0-9]{3})")
+_DOTTED_SHAPE = -1.4
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){2,}(?![0-9])")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
+_MAYBE_PHONE = re.compile(r"[01689][0-9]{9}")
 _AREA_CODE = re.compile(r"\([0-9]{1,5}\)")
 _MONEY_SIGNS = frozenset("$€£¥₽₹₩₺₴₦฿₫₪₱₸₾₼₵₡₲₭៛₮֏﷼৳৲")
+_MASKED_AFTER = re.compile(r"(?:\.{2,3}|…|[*•]+|[xX]{2,})[0-9]")
 _MASK_SIGNS = frozenset("*•·…xX")
 _INNER_SIGNS = frozenset(".,:/")
 _GLUE = frozenset((" ", ".", "/", ":", ",", "-", " - ", ") ", " (", "(", ")", "_", "+", ".-"))
@@ -166,7 +175,7 @@ _ADVERTISING = re.compile(r"[0-9] ?%|% ?[0-9]|\boff\b|\bsave\b|\bfree\b|\bdeal",
 
 def _digits_shape(digits: str) -> float:
     shape = _LENGTH_SHAPE.get(len(digits), _HOPELESS)
-    if len(digits) == 4 and digits[:2] in ("19", "20"):
+    if (len(digits) == 4 and digits[:2] in ("19", "20")) or _MAYBE_PHONE.fullmatch(digits):
         return shape - 1.2
     if digits.endswith("000") and digits[0] != "0" and len(digits) > 3:
         return shape - 0.5
@@ -199,7 +208,7 @@ def _read_word_number(number: Number) -> list[Candidate]:
     if letters:
         kind = kind_of(letters[1])
         start = number.start + letters.start(2)
-        if kind is Kind.CODE:
+        if kind is Kind.CODE or (letters[1] in _COPULAS and len(letters[2]) >= 4):
             return [Candidate(letters[2], start, number.end, _digits_shape(letters[2]) + 4.0)]
         if kind in (Kind.REFERENCE, Kind.CONTACT, Kind.CURRENCY, Kind.NOT_CODE):
             return []
@@ -250,6 +259,8 @@ def _read_hyphenated_digits(number: Number, parts: Sequence[str], joined: str) -
     if len(joined) > 10 or lengths == [3, 3, 4] or _HYPHEN_DATE.fullmatch(number.text):
         return []
     shape = _LENGTH_SHAPE.get(len(joined), _HOPELESS)
+    if _NUMBER_OF_YEAR.fullmatch(number.text):
+        shape -= 1.0
     if len(set(lengths)) == 1 and len(joined) >= 4:
         return [
             Candidate(
@@ -299,6 +310,8 @@ def _read_chain(text: str, chain: Sequence[Number]) -> list[Candidate]:
     index = 0
     while index < len(chain):
         number = chain[index]
+        if dotted := _DOTTED.fullmatch(text, number.start, chain[-1].end):
+            return [*found, Candidate(dotted[1] + dotted[2], *dotted.span(), _DOTTED_SHAPE)]
         skipped = _end_of_other_number(text, number)
         if skipped:
             while index < len(chain) and chain[index].start < skipped:
@@ -364,11 +377,7 @@ def _is_phone(text: str, chain: Sequence[Number]) -> bool:
         return len(digits) >= 7
     groups = _NOT_DIGITS.split(text[start:end])
     if len(groups) == 1:
-        return (
-            len(digits) > 10
-            or (len(digits) == 10 and digits[0] in "01689")
-            or (len(digits) >= 9 and digits.startswith("00"))
-        )
+        return len(digits) > 10 or (len(digits) >= 9 and digits.startswith("00"))
     if any(mark in text[start:end] for mark in ",:/"):
         return False
     regular = len({len(group) for group in groups}) == 1
@@ -382,10 +391,45 @@ def _is_phone(text: str, chain: Sequence[Number]) -> bool:
 # -- what stands around a number --------------------------------------------------------------------------------
 
 _HINT_PULL_MAX = 2.0
+_COPULAS = frozenset(
+    [
+        "is",
+        "es",
+        "ist",
+        "est",
+        "lautet",
+        "son",
+        "é",
+        "è",
+        "er",
+        "är",
+        "on",
+        "jest",
+        "je",
+        "to",
+        "là",
+        "adalah",
+        "ialah",
+        "ni",
+        "yra",
+        "ir",
+        "este",
+        "sunt",
+        "are",
+    ]
+)
 _COPULA = re.compile(
-    r"[:=：]|[-–—>]\s*$|\b(?:is|es|ist|est|lautet|son|é|è|er|är|on|jest|je|to|là|adalah|ialah|ni|yra|ir|este|sunt|are)\b\W*$"
+    rf"[:=：]|[-–—>]\s*$|\b(?<!sent )(?:{'|'.join(_COPULAS)})\b\W*$"
     r"|है|هو|هي|است|ہے|είναι|这是|为|為|是|は|는|은|คือ|হল|হলো|আছে|ఇది|ஆகும்"
 )
+# What follows "code for" is what the code is for.
+_PREPOSITION = re.compile(r"\b(?:for|at|from|für|von|pour|para|per|voor|för|для|за|от)\W*$")
+_OTHER_MEANINGS = frozenset((Kind.NOT_CODE, Kind.REFERENCE, Kind.CONTACT, Kind.CURRENCY))
+_NAME_BEFORE = re.compile(r"[\W_]{0,3}[^\W\d_][^\W\d_ .&'’-]{0,20}(?:[ .&'’-][^\W\d_]{1,20}){0,2} ?[:-] ?")
+_ENDS_HERE = re.compile(r"[.!。]?(?:\s|$)")
+# A text no longer than this may be just a name and a code.
+_NAME_AND_CODE_MAX = 40
+_WORDS = re.compile(r"[^\W\d_]+")
 _OPENING = frozenset("\"'“”«„‘[(【「『*<`『{›»")
 _CLOSING = frozenset("\"'“”»’])】」』*>`}«")
 
@@ -404,6 +448,8 @@ def _score(candidate: Candidate, reading: Reading, candidates: Sequence[Candidat
         return _HOPELESS
     if _is_money(text, start, end) or _is_part_of_decimal(text, start, end):
         return _HOPELESS
+    if _MASKED_AFTER.match(text, end):
+        return _HOPELESS
     if before in _MASK_SIGNS and not (before == "*" and after == "*") and len(candidate.code) <= 5:
         return _HOPELESS
     if _SLOGAN.fullmatch(candidate.code) and (
@@ -411,8 +457,25 @@ def _score(candidate: Candidate, reading: Reading, candidates: Sequence[Candidat
     ):
         return _HOPELESS
     score += _standing(text, start, end, before, after)
+    if _is_said_by_name(candidate, reading):
+        score += 1.6
     affinity, code_word_at = _affinity(candidate, reading, candidates)
     return score + affinity + _objections(candidate, reading, code_word_at)
+
+
+def _is_said_by_name(candidate: Candidate, reading: Reading) -> bool:
+    """Whether a name and this number are all there is, as in `Airbnb: 8841`, or all of the first sentence."""
+    text, code = reading.text, candidate.code
+    if not (code.isdigit() and 4 <= len(code) <= 8):
+        return False
+    if any(mark.kind in _OTHER_MEANINGS for mark in reading.marks):
+        return False
+    if _NAME_BEFORE.fullmatch(text, 0, candidate.start) and _ENDS_HERE.match(text, candidate.end):
+        return True
+    before, after = text[: candidate.start], text[candidate.end :]
+    if len(text) > _NAME_AND_CODE_MAX or reading.marks or len(reading.numbers) > 1:
+        return False
+    return len(_WORDS.findall(before or after)) in (1, 2, 3) and not (before and _LETTER.search(after))
 
 
 def _is_money(text: str, start: int, end: int) -> bool:
@@ -442,7 +505,7 @@ def _standing(text: str, start: int, end: int, before: str, after: str) -> float
     if not _LETTER.search(text, line_start, start) and not _HAS_DIGIT.search(text, line_start, start):
         score += 0.4
         if not _LETTER.search(text, end, line_end) and not _HAS_DIGIT.search(text, end, line_end):
-            score += 0.9
+            score += 1.1
     if len(text) - end <= 2:
         score += 0.3
         if _SENTENCE_END.search(text, max(start - 3, 0), start):
@@ -472,8 +535,9 @@ def _code_pull(text: str, mark: Mark, candidate: Candidate, candidates: Sequence
     if mark.end <= candidate.start:
         start, end = mark.end, candidate.start
         pull = 4.0 - 0.025 * (end - start)
-        if end - start <= 9 or _COPULA.search(text[start:end]):
-            pull += 0.7
+        introduced = _COPULA.search(text[start:end]) is not None
+        if introduced or end - start <= 9:
+            pull += 0.7 if introduced or not _PREPOSITION.search(text, start, end) else -0.7
     else:
         start, end = candidate.end, mark.start
         pull = 3.6 - 0.03 * (end - start)
@@ -485,7 +549,8 @@ def _code_pull(text: str, mark: Mark, candidate: Candidate, candidates: Sequence
             pull -= 0.5
     for other in candidates:
         if start <= other.start < end and other.code != candidate.code:
-            return pull - 0.9
+            # "code for order 4471 is 661920"
+            return pull if start == mark.end and _COPULA.search(text, other.end, end) else pull - 0.9
     return pull
 
 
@@ -603,6 +668,9 @@ def _read_link(text: str, start: int, end: int) -> list[Candidate]:
 # -- all together -----------------------------------------------------------------------------------------------
 
 _RETRIEVER_HASH = re.compile(r"(?=[0-9A-Za-z+/]*[A-Z])(?=[0-9A-Za-z+/]*[a-z0-9])[0-9A-Za-z+/]{11}")
+_IS_YOUR = re.compile(r" (?:is|est|ist|es|é|è|e) ")
+# Of two numbers whose scores lie this close the first is the code, as in "Code 1234, backup code 5678".
+_ABOUT = 0.4
 _CAPITAL_WORD = re.compile(r"(?<![0-9A-Za-z])[A-Z]{4,8}(?![0-9A-Za-z])")
 
 
@@ -673,25 +741,36 @@ def _link_support(reading: Reading) -> float:
 
 
 def _best(scored: list[tuple[float, Candidate]]) -> tuple[float, Candidate] | None:
-    """The highest score, after what is written twice has gained by it."""
+    """The first of about the highest score, after what is written twice has gained by it."""
     if not scored:
         return None
-    totals: dict[str, int] = {}
-    for score, candidate in scored:
-        if score > 0:
-            totals[candidate.code] = totals.get(candidate.code, 0) + 1
-    score, chosen = max(scored, key=lambda pair: pair[0] + (0.8 if totals.get(pair[1].code, 0) > 1 else 0.0))
-    return score + (0.8 if totals.get(chosen.code, 0) > 1 else 0.0), chosen
+    seen = Counter(candidate.code for score, candidate in scored if score > 0)
+    totals = [(score + 0.8 if seen[candidate.code] > 1 else score, candidate) for score, candidate in scored]
+    highest = max(score for score, _ in totals)
+    first = min(
+        (candidate for score, candidate in totals if score >= highest - _ABOUT), key=lambda one: one.start
+    )
+    return highest, first
 
 
 def _letters_only(reading: Reading, known: re.Pattern[str] | None) -> tuple[float, Candidate] | None:
-    """A code of capitals alone, right after a word that announces one."""
+    """A code of capitals alone, announced by a word for "code" before it or after it."""
+    text = reading.text
+    shouted = text.isupper()
     for mark in reading.marks:
         if mark.kind is not Kind.CODE:
             continue
-        found = _CAPITAL_WORD.search(reading.text, mark.end, mark.end + 24)
-        if found and _COPULA.search(reading.text[mark.end : found.start()]) and not kind_of(found[0]):
+        after = _CAPITAL_WORD.search(text, mark.end, mark.end + 24)
+        if after and not _COPULA.search(text[mark.end : after.start()]):
+            after = None
+        before = _CAPITAL_WORD.search(text, max(mark.start - 40, 0), mark.start)
+        if before and not _IS_YOUR.match(text, before.end()):
+            before = None
+        for found in (after, before):
+            if found is None or kind_of(found[0]):
+                continue
             vowels = sum(letter in "AEIOU" for letter in found[0])
-            if vowels * 3 <= len(found[0]) or (known is not None and known.fullmatch(found[0])):
+            rare = vowels * (3 if found is after else 5) <= len(found[0]) and not shouted
+            if rare or (known is not None and known.fullmatch(found[0])):
                 return 3.2, Candidate(found[0], *found.span(), 0.5)
     return None

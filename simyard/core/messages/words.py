@@ -7,9 +7,14 @@ import tomllib
 from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
+from unicodedata import combining, normalize
 
 # Words kept once classified. Texts repeat the same few thousand words, so almost every look-up is a hit.
 REMEMBERED_WORDS_MAX = 16_384
+
+# Shorter words without their accents are too often words of another language.
+PLAIN_SPELLING_MIN = 5
+_UNACCENTED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss"})
 
 
 class Kind(IntEnum):
@@ -61,9 +66,23 @@ def _word_pattern(entries: list[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(entry).replace(r"\*", ".*") for entry in entries) or "(?!)")
 
 
+def _with_plain_spelling(entries: list[str]) -> list[str]:
+    """The entries, and those of the Latin script once more as telephones without accents write them."""
+    plain = {
+        "".join(letter for letter in normalize("NFD", entry) if not combining(letter)).translate(_UNACCENTED)
+        for entry in entries
+    }
+    return entries + sorted(
+        entry
+        for entry in plain.difference(entries)
+        if entry.isascii() and len(entry.strip("*")) >= PLAIN_SPELLING_MIN
+    )
+
+
 _ENTRIES = _entries()
 _SPACED = {
-    kind: [entry for entry in entries if not is_unspaced(entry[0])] for kind, entries in _ENTRIES.items()
+    kind: _with_plain_spelling([entry for entry in entries if not is_unspaced(entry[0])])
+    for kind, entries in _ENTRIES.items()
 }
 _CAPITALS = {entry: kind for kind, entries in _SPACED.items() for entry in entries if entry.isupper()}
 _PATTERNS = [

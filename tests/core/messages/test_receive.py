@@ -24,9 +24,7 @@ NOTHING = "hello, how are you today"
 class Scene:
     """One supplier, one number, one buyer who waits for a WhatsApp code on it."""
 
-    def __init__(
-        self, world: World, supplier: AccountId, pool: Pool, buyer: AccountId, order: Order
-    ) -> None:
+    def __init__(self, world: World, supplier: AccountId, pool: Pool, buyer: AccountId, order: Order) -> None:
         self.world = world
         self.supplier = supplier
         self.pool = pool
@@ -83,7 +81,11 @@ async def test_a_number_is_named_by_itself_or_by_our_id(scene: Scene) -> None:
 
 async def test_a_number_the_supplier_never_reported_is_refused(scene: Scene) -> None:
     other = await scene.world.add_supplier()
-    for supplier, msisdn in ((scene.supplier, "+4470000"), (other, scene.order.msisdn), (None, scene.order.msisdn)):
+    for supplier, msisdn in (
+        (scene.supplier, "+4470000"),
+        (other, scene.order.msisdn),
+        (None, scene.order.msisdn),
+    ):
         with pytest.raises(Refusal) as caught:
             await scene.world.receive(supplier, msisdn, CODE)
         assert caught.value.reason is Refused.UNKNOWN_NUMBER
@@ -100,7 +102,10 @@ async def test_the_same_message_again_is_a_repeat_and_changes_nothing(scene: Sce
     world.clock.turn(30)
     receipt = await world.receive(scene.supplier, scene.order.msisdn, CODE)
     assert receipt == Receipt(Fate.REPEATED, scene.order.activation_id)
-    assert (await world.rows("SELECT * FROM transfer"), await world.rows("SELECT * FROM activation")) == before
+    assert (
+        await world.rows("SELECT * FROM transfer"),
+        await world.rows("SELECT * FROM activation"),
+    ) == before
     assert await scene.kept() == 1
 
 
@@ -182,9 +187,13 @@ async def test_what_is_not_delivered_is_counted_and_its_text_dropped(
 
 async def assert_nowhere(world: World, text: str) -> None:
     """The text is in no column of any table."""
-    tables = await world.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+    tables = await world.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    )
     for (table,) in tables:
-        found = await world.value(f'SELECT count(*) FROM "{table}" WHERE strpos("{table}"::text, $1) > 0', text)
+        found = await world.value(
+            f'SELECT count(*) FROM "{table}" WHERE strpos("{table}"::text, $1) > 0', text
+        )
         assert found == 0, table
 
 
@@ -260,7 +269,10 @@ async def test_a_batch_sorts_messages_by_their_numbers(world: World) -> None:
         Fate.NO_LEASE,
         Fate.OTHER_SERVICE,
     ]
-    codes = [(await world.check(buyer, order.activation_id)).code for buyer, order in zip(buyers, orders, strict=True)]
+    codes = [
+        (await world.check(buyer, order.activation_id)).code
+        for buyer, order in zip(buyers, orders, strict=True)
+    ]
     assert codes == ["100000", None, "100002"]
     await world.assert_whole()
 
@@ -276,7 +288,9 @@ async def test_several_messages_of_one_batch_are_paid_once_and_the_first_code_st
     await world.assert_whole()
 
 
-async def test_two_messages_of_one_batch_after_asking_for_the_next_bring_the_first_of_them(scene: Scene) -> None:
+async def test_two_messages_of_one_batch_after_asking_for_the_next_bring_the_first_of_them(
+    scene: Scene,
+) -> None:
     world = scene.world
     await scene.receive(code_text("whatsapp", "111111"))
     await world.request_next(scene.buyer, scene.order.activation_id)
@@ -289,7 +303,9 @@ async def test_two_messages_of_one_batch_after_asking_for_the_next_bring_the_fir
 # What no SMS should hold, but suppliers send
 
 
-@pytest.mark.parametrize("text", ["\x00123456 is your WhatsApp code", "123456 is your WhatsApp code \udc80", ""])
+@pytest.mark.parametrize(
+    "text", ["\x00123456 is your WhatsApp code", "123456 is your WhatsApp code \udc80", ""]
+)
 async def test_a_text_the_database_cannot_hold_is_still_taken_in(scene: Scene, text: str) -> None:
     await scene.receive(text, sender="Whats\x00App")
     assert await scene.kept() == 1 or text == ""

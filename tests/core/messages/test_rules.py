@@ -35,10 +35,22 @@ def test_every_code_of_the_corpus_reaches_the_service_it_was_sent_for() -> None:
         row["id"]
         for row in CORPUS
         if row["code"]
+        and not row.get("prohibited")
         and judge(row["text"], sender=row["sender"], ordered_service=row["service"]).verdict
         is not Verdict.DELIVER
     ]
     assert refused == []
+
+
+def test_what_is_prohibited_in_the_corpus_reaches_nobody() -> None:
+    delivered = [
+        row["id"]
+        for row in CORPUS
+        if row.get("prohibited")
+        and judge(row["text"], sender=row["sender"], ordered_service=row["service"]).verdict
+        is not Verdict.PROHIBITED
+    ]
+    assert delivered == []
 
 
 def test_prohibited_message_does_not_show_its_code() -> None:

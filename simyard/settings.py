@@ -167,7 +167,9 @@ class Settings:
         "How long DaisySim server7 refuses to cancel after an order.", _integer(0, 86_400), "180"
     )
     server7_waiting_cache_seconds: int = _setting(
-        "How long server7 may answer a check that found no code from memory. This server always looks, so it has no effect.", _integer(0, 60), "15"
+        "How long server7 may answer a check that found no code from memory. This server always looks, so it has no effect.",
+        _integer(0, 60),
+        "15",
     )
     onlinesim_guard_seconds: int = _setting(
         "How long Onlinesim refuses to close an order after it was made.", _integer(0, 86_400), "120"

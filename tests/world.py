@@ -123,9 +123,7 @@ class World:
         self._deposits += 1
         named = reference or f"test-{self._deposits}"
         async with self.database.transaction() as tx:
-            return await wallet.deposit(
-                tx, account_id, micros(amount), reference=named, now=self.clock.now()
-            )
+            return await wallet.deposit(tx, account_id, micros(amount), reference=named, now=self.clock.now())
 
     async def issue_key(
         self,
@@ -377,7 +375,9 @@ class World:
         sender: str = "Verify",
         sent_at: Any = None,
     ) -> Receipt:
-        (result,) = await self.receive_batch([self.sms(supplier, msisdn, text, sender=sender, sent_at=sent_at)])
+        (result,) = await self.receive_batch(
+            [self.sms(supplier, msisdn, text, sender=sender, sent_at=sent_at)]
+        )
         if isinstance(result, Refusal):
             raise result
         return result

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import logging
 import secrets
 import time
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -142,7 +144,7 @@ class DialectApp:
             Admit(
                 key_digest=account_rules.digest(key),
                 scope=action.scope,
-                address=client[0] if client else "",
+                address=_address(client[0]) if client else "",
                 budget=self._budgets[action],
                 now=self._clock.now(),
             )
@@ -182,6 +184,17 @@ async def _rehearsed(verb: Verb, lanes: Lanes, tx: Tx, command: Any) -> Any:
     if isinstance(result, Refusal):
         raise result
     return result
+
+
+@lru_cache(maxsize=4096)
+def _address(host: str) -> str:
+    """The caller's address as allow lists name it; empty for what is none, such as a local socket."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _scaled(budget: Budget | None, settings: Settings) -> Budget | None:

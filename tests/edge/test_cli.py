@@ -161,9 +161,7 @@ def test_a_shell_can_be_taught_to_complete(shell: Shell, name: str) -> None:
 
 
 def test_settings_that_cannot_be_used_are_all_named(shell: Shell) -> None:
-    done = shell.run(
-        "ledger", "verify", SIMYARD_ACTIVATION_SECONDS="soon", SIMYARD_LANE_SLOTS="0"
-    )
+    done = shell.run("ledger", "verify", SIMYARD_ACTIVATION_SECONDS="soon", SIMYARD_LANE_SLOTS="0")
     assert done.returncode == 1
     assert "SIMYARD_ACTIVATION_SECONDS" in done.stderr
     assert "SIMYARD_LANE_SLOTS" in done.stderr

@@ -108,9 +108,7 @@ def test_one_process_serves_and_does_what_is_due(environment: dict[str, str], tm
         assert served.get("/readyz") == (200, {"status": "ready"})
         key = (tmp_path / "demo.key").read_text().strip()
         assert (tmp_path / "demo.key").stat().st_mode & 0o077 == 0
-        status, bought = served.get(
-            "/api/v1/server7/purchase", key, {"country": "USA", "app": "WhatsApp"}
-        )
+        status, bought = served.get("/api/v1/server7/purchase", key, {"country": "USA", "app": "WhatsApp"})
         assert status == 200, bought
         path = f"/api/v1/server7/check/{bought['data']['activation_id']}"
         code = eventually(lambda: served.get(path, key)[1].get("data", {}).get("code"))

@@ -40,7 +40,9 @@ SELECT id, account_id, number_id, msisdn, service_id, service_label, state, pric
   FROM activation WHERE number_id = ANY (:number_ids::bigint[]) AND is_open ORDER BY id FOR NO KEY UPDATE;
 
 -- name: due
-SELECT id, number_id FROM activation WHERE is_open AND expires_at <= :now ORDER BY expires_at LIMIT :limit;
+-- Not those that still wait for a number: they end with the answer of whoever was asked for one.
+SELECT id, number_id FROM activation
+ WHERE is_open AND state <> 'acquiring' AND expires_at <= :now ORDER BY expires_at LIMIT :limit;
 
 -- name: move
 -- Takes activations from one state to another; a row that is no longer where it was is not moved.

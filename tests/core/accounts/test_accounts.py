@@ -41,7 +41,20 @@ async def test_an_email_is_stored_in_one_form_and_found_in_any(world: World, tex
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a\n@b", "a\x00@b", "\udc80@b", "a@" + "y" * 190, "x" * 65 + "@y"],
+    [
+        "",
+        "a",
+        "@",
+        "a@",
+        "@b",
+        "a@b@c",
+        "a b@c",
+        "a\n@b",
+        "a\x00@b",
+        "\udc80@b",
+        "a@" + "y" * 190,
+        "x" * 65 + "@y",
+    ],
 )
 async def test_what_is_no_email_is_refused(world: World, text: str) -> None:
     assert await refused(world.add_account(Role.BUYER, email=text or " ")) is Refused.MALFORMED
@@ -132,7 +145,9 @@ async def test_changing_an_accounts_state_is_in_the_audit_log(world: World) -> N
 
 async def test_the_state_of_nobody_cannot_be_changed(world: World) -> None:
     async with world.database.transaction() as tx:
-        acting = accounts.set_state(tx, "no@body.example", AccountState.LOCKED, actor="op", now=world.clock.now())
+        acting = accounts.set_state(
+            tx, "no@body.example", AccountState.LOCKED, actor="op", now=world.clock.now()
+        )
         assert await refused(acting) is Refused.UNKNOWN_ACCOUNT
 
 

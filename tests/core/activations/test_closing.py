@@ -323,12 +323,12 @@ async def test_an_sms_and_expiry_at_the_same_moment_agree(world: World) -> None:
     async with world.database.transaction() as tx:
         await activations._lock(tx, world.acting(buyer, order.activation_id))
         expiring = asyncio.create_task(world.expire())
-        delivering = asyncio.create_task(
-            world.receive(supplier, msisdn, code_text("whatsapp", "111111"))
-        )
-        while (await world.value(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )) < 2:
+        delivering = asyncio.create_task(world.receive(supplier, msisdn, code_text("whatsapp", "111111")))
+        while (
+            await world.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        ) < 2:
             pass
     await expiring
     receipt = await delivering

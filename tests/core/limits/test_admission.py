@@ -187,7 +187,9 @@ async def test_a_batch_admits_the_first_ones(gate: Gate) -> None:
 
 
 async def test_requests_without_a_budget_are_free(gate: Gate) -> None:
-    results = await gate.admit(gate.knock(POLL), gate.knock(), gate.knock(POLL), gate.knock(), gate.knock(POLL))
+    results = await gate.admit(
+        gate.knock(POLL), gate.knock(), gate.knock(POLL), gate.knock(), gate.knock(POLL)
+    )
     assert reasons(results) == [None] * 5
     assert await gate.outcome(gate.knock()) is None
     assert await gate.outcome(gate.knock(POLL)) is Refused.OVER_BUDGET
@@ -237,8 +239,16 @@ async def test_verbs_and_accounts_have_budgets_of_their_own(gate: Gate) -> None:
     other = await gate.world.add_buyer("0")
     key = await gate.world.issue_key(other)
     results = await gate.admit(
-        *[gate.knock(Budget("check", 1)), gate.knock(Budget("order", 1)), gate.knock(Budget("check", 1), key=key)],
-        *[gate.knock(Budget("check", 1)), gate.knock(Budget("order", 1)), gate.knock(Budget("check", 1), key=key)],
+        *[
+            gate.knock(Budget("check", 1)),
+            gate.knock(Budget("order", 1)),
+            gate.knock(Budget("check", 1), key=key),
+        ],
+        *[
+            gate.knock(Budget("check", 1)),
+            gate.knock(Budget("order", 1)),
+            gate.knock(Budget("check", 1), key=key),
+        ],
     )
     assert reasons(results) == [None] * 3 + [Refused.OVER_BUDGET] * 3
 
@@ -267,7 +277,10 @@ async def test_two_processes_share_one_exact_count(gate: Gate, second_process: D
     assert outcomes[None] == 500
     assert set(outcomes) == {None, Refused.OVER_BUDGET}
     gate.world.clock.turn(60)
-    again = [gate.admit(*[gate.knock(budget)] * 20, database=db) for db in (gate.world.database, second_process) * 15]
+    again = [
+        gate.admit(*[gate.knock(budget)] * 20, database=db)
+        for db in (gate.world.database, second_process) * 15
+    ]
     outcomes = Counter(reason for results in await asyncio.gather(*again) for reason in reasons(results))
     assert outcomes[None] == 500
 

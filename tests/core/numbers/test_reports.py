@@ -88,7 +88,9 @@ async def test_of_a_number_that_comes_twice_the_last_entry_holds(world: World) -
     supplier = await world.add_supplier()
     await world.add_direct_pool(supplier)
     (msisdn,) = world.msisdns(1, "+1202")
-    await world.report(supplier, [reported(msisdn, "US", port="1A"), reported(msisdn, "US", VERIZON, port="2B")])
+    await world.report(
+        supplier, [reported(msisdn, "US", port="1A"), reported(msisdn, "US", VERIZON, port="2B")]
+    )
     assert await world.rows("SELECT port, operator_id FROM number") == [("2B", VERIZON)]
 
 
@@ -111,7 +113,7 @@ async def test_rent_is_offered_only_where_the_pool_allows_it(world: World) -> No
 
 
 async def test_a_number_another_supplier_lists_stays_his(world: World) -> None:
-    first, pool, listed = await world.stocked(2)
+    _, pool, listed = await world.stocked(2)
     second = await world.add_supplier()
     await world.add_direct_pool(second)
     own = world.msisdns(1)
@@ -165,7 +167,7 @@ async def test_a_report_goes_to_the_pool_its_key_names_or_to_the_first(world: Wo
 
 
 async def test_a_single_number_is_added_and_is_no_sign_of_life(world: World) -> None:
-    supplier, pool, _ = await world.stocked(0)
+    supplier, _, _ = await world.stocked(0)
     (msisdn,) = world.msisdns(1)
     world.clock.turn(ONLINE_SECONDS)
     async with world.database.transaction() as tx:

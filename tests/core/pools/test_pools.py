@@ -105,7 +105,6 @@ async def test_a_heartbeat_without_a_pool_is_refused(world: World) -> None:
 
 async def test_a_sandbox_pool_is_always_online(world: World) -> None:
 
-
     await world.add_sandbox_pool([reported("+447700900001")])
     await world.set_price("whatsapp", "1")
     world.clock.turn(10 * 365 * 86_400)

@@ -22,7 +22,17 @@ RATES = st.integers(1, 10**15)
 def offer(amount: int, share: int = 7000, supplier: int | None = 1) -> Offer:
     supplier_id = AccountId(supplier) if supplier is not None else None
     return Offer(
-        ServiceId(1), "GB", PoolId(1), "pool", "direct", None, supplier_id, share, amount, stock=1, online=True
+        ServiceId(1),
+        "GB",
+        PoolId(1),
+        "pool",
+        "direct",
+        None,
+        supplier_id,
+        share,
+        amount,
+        stock=1,
+        online=True,
     )
 
 
@@ -87,7 +97,7 @@ async def test_offers_are_cheapest_first_within_a_service(world: World) -> None:
 
 
 async def test_only_what_can_be_ordered_is_offered(world: World) -> None:
-    _, pool, _ = await world.stocked(1, services=["whatsapp", "acko"])
+    await world.stocked(1, services=["whatsapp", "acko"])
     silent = await world.add_supplier()
     await world.add_direct_pool(silent)
     await world.add_direct_pool(await world.add_supplier(), consent=None)

@@ -159,7 +159,7 @@ async def test_entries_sum_to_zero_in_every_currency(world: World) -> None:
 
 @pytest.mark.parametrize("column", ["available", "held"])
 async def test_a_corrupted_wallet_is_noticed(world: World, column: str) -> None:
-    one, two = await world.add_buyers(2, "10")
+    _, two = await world.add_buyers(2, "10")
     await world.value(f"UPDATE wallet SET {column} = {column} + 1 WHERE account_id = $1", two)
     books = await world.verify()
     assert not books.balanced
@@ -184,7 +184,9 @@ async def test_a_shared_account_of_a_currency_is_opened_once(world: World) -> No
     await asyncio.gather(*(world.add_buyer("1", "EUR") for _ in range(6)))
     async with world.database.transaction() as tx:
         assert len(await wallet.shared(tx, ["EUR"])) == len(SharedKind)
-    assert await world.value("SELECT count(*) FROM ledger_account WHERE account_id IS NULL") == len(SharedKind)
+    assert await world.value("SELECT count(*) FROM ledger_account WHERE account_id IS NULL") == len(
+        SharedKind
+    )
 
 
 # Captures

@@ -20,9 +20,11 @@ from simyard.core.pools.model import Pool
 from simyard.db.database import Tx
 
 # A first look is small, because the cursor usually stands right before a free number; a want that finds too little
-# looks wider, up to a bound on what one order may cost. What it passed is remembered, so the next order goes on there.
+# looks wider each time, up to a bound on what one order may cost. What it passed is remembered, so the next order
+# goes on there.
 _WINDOW_FIRST = 32
-_WINDOW_NEXT = 4096
+_WINDOW_GROWTH = 4
+_WINDOW_MAX = 4096
 _LOOKS_MAX = 64
 _CURSOR_STEP = 32
 
@@ -121,7 +123,7 @@ async def claim(tx: Tx, wants: Sequence[Want]) -> None:
             if len(want.claimed) < want.count
             and (latest.more or (len(wants) > 1 and (want.pool_id, want.country) in gained))
         ]
-        window = _WINDOW_NEXT
+        window = min(window * _WINDOW_GROWTH, _WINDOW_MAX)
     claimed = [number.id for want in wants for number in want.claimed]
     await store.note_changes(tx, number_ids=claimed)
 

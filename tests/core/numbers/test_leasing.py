@@ -314,7 +314,7 @@ async def test_a_long_walk_is_cut_and_goes_on_at_the_next_order(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one order may cost is bounded; what it passed is remembered."""
-    monkeypatch.setattr(numbers, "_WINDOW_NEXT", 64)
+    monkeypatch.setattr(numbers, "_WINDOW_MAX", 64)
     monkeypatch.setattr(numbers, "_LOOKS_MAX", 3)
     supplier, _, listed = await world.stocked(400, price="0")
     buyer = await world.add_buyer("0")

@@ -18,7 +18,7 @@ from click.shell_completion import get_completion_class
 from starlette.applications import Starlette
 
 from simyard import __version__
-from simyard.base import money
+from simyard.base import money, phone
 from simyard.base.clock import SystemClock
 from simyard.base.ids import KeyId, PoolId
 from simyard.base.refusals import Refusal, Refused
@@ -29,6 +29,7 @@ from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.catalog.model import Country, Service
 from simyard.core.messages import lines
+from simyard.core.numbers import service as numbers
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import AddPool, PoolKind
 from simyard.core.pricing import service as pricing
@@ -54,6 +55,7 @@ _SENTENCES = {
     Refused.UNKNOWN_POOL: "There is no pool {pool}.",
     Refused.REFERENCE_TAKEN: "This reference was booked before; nothing was moved.",
     Refused.WRONG_KEY: "The account has no key {key_id}.",
+    Refused.UNKNOWN_NUMBER: "No supplier has reported the number {number}.",
     Refused.MALFORMED: "The {field} is not valid.",
 }
 
@@ -593,6 +595,32 @@ def _pool_switch(name: str, enabled: bool, help_text: str) -> None:
 
 _pool_switch("enable", True, "Sell a pool's numbers.")
 _pool_switch("disable", False, "Stop selling a pool's numbers; open leases run on.")
+
+
+@cli.group()
+def number() -> None:
+    """Numbers: block, unblock."""
+
+
+def _number_switch(name: str, blocked: bool, help_text: str) -> None:
+    @number.command(name, help=help_text)
+    @click.argument("msisdn", metavar="NUMBER")
+    def command(msisdn: str) -> None:
+        parsed = phone.parse(msisdn)
+        if parsed is None:
+            raise click.BadParameter(
+                f"{msisdn!r} is not a number in international form, such as +46701740605"
+            )
+
+        async def work(tx: Tx, now: datetime) -> None:
+            await numbers.set_blocked(tx, parsed.e164, blocked=blocked, actor=_actor(), now=now)
+
+        _run(work)
+        click.echo(f"{parsed.e164} is {'blocked' if blocked else 'no longer blocked'}.")
+
+
+_number_switch("block", True, "Take a number off sale, whatever its supplier reports; an open lease runs on.")
+_number_switch("unblock", False, "Let a blocked number be sold again.")
 
 
 @cli.group()

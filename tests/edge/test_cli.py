@@ -69,6 +69,8 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
         (("price", "set", "whatsapp", "US", "1.23456789"), "not an amount"),
         (("fx", "set", "NGN", "zero"), "positive number"),
         (("account", "add", "c@example.com", "--currency", "dollars"), "three letters"),
+        (("number", "block", "+46701740605"), "No supplier has reported the number +46701740605."),
+        (("number", "block", "everyone"), "international form"),
         (("pool", "add", "p", "--kind", "direct"), "--supplier"),
         (("pool", "add", "p", "--kind", "direct", "--supplier", "a@example.com"), "not a supplier"),
     ):

@@ -26,11 +26,15 @@ FINANCE = "finance"
 _WORD = re.compile("[^\\W_\u0900-\u0dff]+|[\u0900-\u0963\u0966-\u0dff\u200c\u200d]+")
 
 
+# Most of the many patterns are never tried, so each is compiled when it first is.
+_compiled = lru_cache(maxsize=None)(re.compile)
+
+
 class Name(NamedTuple):
     """One name of a service: its first word finds it, the whole has to follow."""
 
     service: str
-    whole: re.Pattern[str] | None
+    whole: str | None
     prohibited: bool
 
 
@@ -39,7 +43,7 @@ class TextPattern(NamedTuple):
 
     service: str
     literal: str
-    pattern: re.Pattern[str]
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class _Index:
     def __init__(self, names: Iterable[tuple[str, str, bool]]) -> None:
         self.leads: dict[str, list[Name]] = {}
         self.unspaced: dict[str, list[Name]] = {}
-        self.stems: list[tuple[re.Pattern[str], Name]] = []
+        self.stems: list[tuple[str, str, Name]] = []
         for slug, name, prohibited in names:
             self._add(slug, name, prohibited)
         self.anywhere = re.compile("|".join(map(re.escape, sorted(self.unspaced, key=len, reverse=True))))
@@ -96,11 +100,12 @@ class _Index:
         whole = None
         if len(words) > 1 or "\u200c" in name:
             joined = r"[^\w\s]?\s?".join(re.escape(word.lower()).replace(r"\*", r"\w*") for word in words)
-            whole = re.compile(rf"(?<!\w){joined}(?!\w)")
+            whole = rf"(?<!\w){joined}(?!\w)"
         found = Name(slug, whole, prohibited)
         lead = words[0]
         if "*" in lead:
-            self.stems.append((re.compile(re.escape(lead.lower()).replace(r"\*", r"\w{0,12}")), found))
+            pattern = re.escape(lead.lower()).replace(r"\*", r"\w{0,12}")
+            self.stems.append((lead.lower().strip("*"), pattern, found))
         elif lead != lead.lower():
             for written in {lead, lead.upper()}:
                 self.leads.setdefault(written, []).append(found)
@@ -118,14 +123,20 @@ def _led_by(word: str) -> tuple[Name, ...]:
     found = list(_INDEX.leads.get(lowered, ()))
     if word != lowered:
         found += _INDEX.leads.get(word, ())
-    found += [name for pattern, name in _INDEX.stems if pattern.fullmatch(lowered)]
+    found += [
+        name
+        for stem, pattern, name in _INDEX.stems
+        if stem in lowered and _compiled(pattern).fullmatch(lowered)
+    ]
     return tuple(found)
 
 
 def _names_in(text: str, lowered: str) -> list[Name]:
     found: list[Name] = []
     for word in dict.fromkeys(_words(text)):
-        found += [name for name in _led_by(word) if name.whole is None or name.whole.search(lowered)]
+        found += [
+            name for name in _led_by(word) if name.whole is None or _compiled(name.whole).search(lowered)
+        ]
     if not text.isascii():
         for match in _INDEX.anywhere.finditer(lowered):
             found += _INDEX.unspaced[match[0]]
@@ -136,7 +147,7 @@ def _names_in(text: str, lowered: str) -> list[Name]:
 
 
 def _text_patterns(slug: str, pairs: Iterable[list[str]]) -> list[TextPattern]:
-    return [TextPattern(slug, literal, re.compile(pattern)) for literal, pattern in pairs]
+    return [TextPattern(slug, literal, pattern) for literal, pattern in pairs]
 
 
 _TEXTS = [
@@ -204,7 +215,7 @@ def named(text: str, sender: str, ordered: str) -> Named:
     if INCIDENTAL in services:
         services = _without_incidental(text)
     services.update(
-        slug for slug, literal, pattern in _TEXTS if literal in lowered and pattern.search(lowered)
+        slug for slug, literal, pattern in _TEXTS if literal in lowered and _compiled(pattern).search(lowered)
     )
     if shows_display_name(ordered, lowered):
         services.add(ordered)
@@ -232,7 +243,7 @@ def _prohibited_in(text: str, lowered: str, names: Iterable[Name], known: bool) 
     if brand is not None and not (known and _SPARED.search(lowered)):
         return brand
     for service, literal, pattern in _PROHIBITED_TEXTS if known else _PROHIBITED_TEXTS + _UNCLAIMED_TEXTS:
-        if literal in lowered and pattern.search(lowered):
+        if literal in lowered and _compiled(pattern).search(lowered):
             return service
     if not _AMBIGUOUS_WORDS.isdisjoint(_words(text)) and _SPEAKS.search(text):
         return FINANCE

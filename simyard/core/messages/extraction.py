@@ -84,7 +84,9 @@ _TOKEN = re.compile(
     rf"|([{_LATIN}]+)|[{_OTHER_LETTERS}]+"
 )
 _HAS_DIGIT = re.compile(r"[0-9]")
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？।։።؟۔]|\n\s*\n")
+_SENTENCE_END = re.compile(
+    r"[.!?](?=\s|$)(?<!\b(?:Rs|rs|RS|No|no|Nr|nr)\.)(?<!\b(?:INR|Ref|ref|Tel|tel|тел)\.)|[。！？।։።؟۔]|\n\s*\n"
+)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -187,7 +189,7 @@ def _mixed_shape(code: str) -> float:
     if not 4 <= len(code) <= 12:
         return _HOPELESS
     digits = sum(character.isdigit() for character in code)
-    shape = 0.7 if 5 <= len(code) <= 8 else 0.4
+    shape = 0.7 if 5 <= len(code) <= 8 else 0.4 if len(code) == 4 else -0.2
     if code.isupper():
         shape += 0.3
     if digits == 1:
@@ -434,6 +436,13 @@ _OPENING = frozenset("\"'“”«„‘[(【「『*<`『{›»")
 _CLOSING = frozenset("\"'“”»’])】」』*>`}«")
 
 
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+# `12 March 2026`, `March 12, 2026`, `12 de marzo de 2026`: what stands before the year.
+_DAY_AND_MONTH = re.compile(
+    r"\b[0-3]?[0-9](?:st|nd|rd|th|º|\.)?(?: of| de)? [^\W\d_]{3,12}[.,]?(?: de)? $|\b[A-Z][a-z]{2,8}\.? [0-3]?[0-9], $"
+)
+
+
 def _score(candidate: Candidate, reading: Reading, candidates: Sequence[Candidate]) -> float:
     text = reading.text
     start, end = candidate.start, candidate.end
@@ -451,6 +460,8 @@ def _score(candidate: Candidate, reading: Reading, candidates: Sequence[Candidat
     if _MASKED_AFTER.match(text, end):
         return _HOPELESS
     if before in _MASK_SIGNS and not (before == "*" and after == "*") and len(candidate.code) <= 5:
+        return _HOPELESS
+    if _YEAR.fullmatch(candidate.code) and _DAY_AND_MONTH.search(text, max(start - 28, 0), start):
         return _HOPELESS
     if _SLOGAN.fullmatch(candidate.code) and (
         _ADVERTISING.search(text) or any(sign in text for sign in _MONEY_SIGNS)
@@ -624,7 +635,7 @@ _CODE_PATH = re.compile(
     re.IGNORECASE,
 )
 _OTHER_PATH = re.compile(
-    r"order|track|product|item|catalog|invoice|delivery|parcel|promo|sale|offer|news|post|help|faq|support|article|pay|review|survey|status|ticket|map|shop",
+    r"order|trip|booking|reserv|track|product|item|catalog|invoice|delivery|parcel|promo|sale|offer|news|post|help|faq|support|article|pay|review|survey|status|ticket|map|shop",
     re.IGNORECASE,
 )
 _BOUND_DOMAIN = re.compile(r"@[\w.-]{3,80} #([0-9A-Za-z]{3,12})(?![0-9A-Za-z])")

@@ -63,7 +63,9 @@ def _entries() -> dict[Kind, list[str]]:
 
 
 def _word_pattern(entries: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(entry).replace(r"\*", ".*") for entry in entries) or "(?!)")
+    """What fits the entries that hold a "*"."""
+    stems = [re.escape(entry).replace(r"\*", ".*") for entry in entries if "*" in entry]
+    return re.compile("|".join(stems) or "(?!)")
 
 
 def _with_plain_spelling(entries: list[str]) -> list[str]:
@@ -85,10 +87,10 @@ _SPACED = {
     for kind, entries in _ENTRIES.items()
 }
 _CAPITALS = {entry: kind for kind, entries in _SPACED.items() for entry in entries if entry.isupper()}
-_PATTERNS = [
-    (kind, _word_pattern([entry for entry in entries if not entry.isupper()]))
-    for kind, entries in _SPACED.items()
-]
+_WORDS = {
+    kind: frozenset(entry for entry in entries if "*" not in entry) for kind, entries in _SPACED.items()
+}
+_STEMS = {kind: _word_pattern(entries) for kind, entries in _SPACED.items()}
 _UNSPACED_KINDS = {
     entry: kind for kind, entries in reversed(_ENTRIES.items()) for entry in entries if is_unspaced(entry[0])
 }
@@ -101,8 +103,8 @@ def kind_of(word: str) -> Kind:
     if word in _CAPITALS:
         return _CAPITALS[word]
     lowered = word.lower().replace("i\u0307", "i")
-    for kind, pattern in _PATTERNS:
-        if pattern.fullmatch(lowered):
+    for kind, stems in _STEMS.items():
+        if lowered in _WORDS[kind] or stems.fullmatch(lowered):
             return kind
     return Kind.NONE
 

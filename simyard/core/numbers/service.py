@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from simyard.base.ids import AccountId, NumberId
+from simyard.base.refusals import Refusal, Refused
+from simyard.core.audit import service as audit
 from simyard.core.numbers import store
 from simyard.core.numbers.model import (
     AddNumber,
@@ -88,6 +91,19 @@ async def remove(tx: Tx, command: RemoveNumber) -> None:
     pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
     changed = await store.unlist(tx, pool_id=pool.id, msisdn=command.msisdn, number_id=command.number_id)
     await _note_list_change(tx, changed)
+
+
+async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: datetime) -> None:
+    """Take a number off sale whatever its supplier reports, or let it go again; an open lease runs on.
+
+    Refuses: UNKNOWN_NUMBER. A repeat changes nothing but leaves its own line in the audit log.
+    """
+    found = (await store.ids_of(tx, msisdns=[msisdn])).get(msisdn)
+    if found is None:
+        raise Refusal(Refused.UNKNOWN_NUMBER, number=msisdn)
+    await _note_list_change(tx, await store.set_blocked(tx, number_id=found[0], blocked=blocked))
+    action = "number.blocked" if blocked else "number.unblocked"
+    await audit.record(tx, actor=actor, action=action, facts={"number_id": found[0]}, now=now)
 
 
 async def _note_list_change(tx: Tx, changed: Collection[NumberId]) -> None:

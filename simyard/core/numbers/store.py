@@ -82,6 +82,11 @@ async def unlist(
     return [NumberId(row["id"]) for row in rows]
 
 
+async def set_blocked(tx: Tx, *, number_id: NumberId, blocked: bool) -> list[NumberId]:
+    rows = await _queries.set_blocked.rows(tx, number_id=number_id, blocked=blocked)
+    return [NumberId(row["id"]) for row in rows]
+
+
 async def ids_of(tx: Tx, *, msisdns: Sequence[str]) -> dict[str, tuple[NumberId, PoolId]]:
     rows = await _queries.ids_of.rows(tx, msisdns=msisdns)
     return {row["msisdn"]: (row["id"], row["pool_id"]) for row in rows}

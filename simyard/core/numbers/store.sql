@@ -49,6 +49,12 @@ UPDATE number SET listed = false
                               WHERE named.pool_id = :pool_id AND named.msisdn = :msisdn), :number_id)
 RETURNING number.id;
 
+-- name: set_blocked
+-- A number that is let go queues up behind all others.
+UPDATE number SET blocked = :blocked, position = pg_current_xact_id()::text::bigint
+ WHERE number.id = :number_id AND number.blocked <> :blocked
+RETURNING number.id;
+
 -- name: ids_of
 SELECT number.msisdn, number.id, number.pool_id FROM unnest(:msisdns::text[]) AS reported (msisdn)
   JOIN number ON number.msisdn = reported.msisdn;

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simyard.core.messages.characters import bare
+from simyard.core.messages.characters import bare, plain
 from simyard.core.messages.rules import Extraction, extract
 
 CORPUS = [
@@ -110,6 +112,26 @@ def test_only_the_beginning_of_a_text_is_read() -> None:
 
 def test_certain_code_has_more_confidence_than_a_bare_number() -> None:
     assert extract("Your code is 482913").confidence > extract("482913").confidence > 0.5
+
+
+def test_digits_of_every_script_are_read() -> None:
+    digits = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) == "Nd"]
+    assert plain("".join(digits)).text == "".join(str(unicodedata.decimal(digit)) for digit in digits)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your password was changed on 12 March 2026 at 14:32", None),
+        ("Your password was reset on March 14, 2026.", None),
+        ("Your code on 12 March 2026 is 4829", "4829"),
+        ("OTP for your purchase of Rs. 1,250 at Acme thru Debit Card 4821****7710 is 390182.", "390182"),
+        ("Your reservation is confirmed! See https://acme.example/trips/48291038", None),
+        ("SCK4829QTX Confirmed. Ksh1,250.00 sent to JANE DOE on 12/3/26", None),
+    ],
+)
+def test_dates_amounts_and_references_are_not_codes(text: str, code: str | None) -> None:
+    assert extract(text).code == code
 
 
 SNIPPETS = st.sampled_from(

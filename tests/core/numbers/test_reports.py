@@ -249,3 +249,27 @@ async def test_a_report_and_expiry_lock_numbers_in_one_order(world: World) -> No
         await asyncio.gather(world.report(supplier, low), world.expire(), world.expire())
         await world.expire()
     await world.assert_whole()
+
+
+async def test_a_blocked_number_is_not_sold_whatever_its_supplier_reports(world: World) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+
+    async def block(blocked: bool) -> None:
+        async with world.database.transaction() as tx:
+            await numbers.set_blocked(tx, msisdn, blocked=blocked, actor="test", now=world.clock.now())
+
+    await block(True)
+    await block(True)
+    await world.report(supplier, [msisdn])
+    assert await refused(world) is Refused.NO_NUMBERS
+    await block(False)
+    assert (await world.order(await world.add_buyer())).msisdn == msisdn
+    actions = await world.rows("SELECT action FROM audit WHERE action LIKE 'number.%' ORDER BY id")
+    assert actions == [("number.blocked",), ("number.blocked",), ("number.unblocked",)]
+
+
+async def test_a_number_nobody_reported_cannot_be_blocked(world: World) -> None:
+    with pytest.raises(Refusal) as caught:
+        async with world.database.transaction() as tx:
+            await numbers.set_blocked(tx, "+46701740605", blocked=True, actor="test", now=world.clock.now())
+    assert caught.value.reason is Refused.UNKNOWN_NUMBER

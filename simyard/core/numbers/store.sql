@@ -91,7 +91,9 @@ WITH want AS (
            NOT want.repeatable AND EXISTS (
                SELECT FROM activation
                 WHERE activation.number_id = shelf.id AND activation.service_id = want.service_id
-                  AND NOT activation.repeatable) AS used,
+                  AND NOT activation.repeatable
+               -- Keeps the planner from reading every activation into a hash to look at a few numbers.
+               OFFSET 0) AS used,
            want.excluded <> '' AND EXISTS (
                SELECT FROM unnest(string_to_array(want.excluded, ',')) AS prefix
                 WHERE starts_with(shelf.msisdn, prefix)) AS excluded

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from simyard.base.clock import ManualClock
 from simyard.core.catalog import service as catalog
@@ -24,6 +25,10 @@ from simyard.core.catalog.catalog import load
 from simyard.db import embedded
 from simyard.db.database import Database, Tx
 from simyard.db.migrate import migrate
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("simyard", deadline=None)
+settings.load_profile("simyard")
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

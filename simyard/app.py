@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 from starlette.applications import Starlette
@@ -38,13 +38,12 @@ async def prepare(url: str) -> list[str]:
     Safe to run from many processes at once; a repeat changes nothing.
     """
     applied = await migrate.migrate(url)
-    database = await Database.connect(url, connections_max=1, application_name="simyard prepare")
-    try:
-        async with database.transaction() as tx:
-            await catalog.sync(tx, load_catalog())
-            await numbers.forget_foreign_cursors(tx)
-    finally:
-        await database.close()
+    async with (
+        await Database.connect(url, connections_max=1, application_name="simyard prepare") as database,
+        database.transaction() as tx,
+    ):
+        await catalog.sync(tx, load_catalog())
+        await numbers.forget_foreign_cursors(tx)
     return applied
 
 
@@ -85,8 +84,8 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            durable = await stack.enter_async_context(_connected(settings, url, synchronous_commit=True))
-            relaxed = await stack.enter_async_context(_connected(settings, url, synchronous_commit=False))
+            durable = await stack.enter_async_context(await _connect(settings, url, synchronous_commit=True))
+            relaxed = await stack.enter_async_context(await _connect(settings, url, synchronous_commit=False))
             lanes = Lanes(
                 durable,
                 relaxed,
@@ -115,22 +114,10 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
     )
 
 
-def _connected(
-    settings: Settings, url: str, *, synchronous_commit: bool
-) -> AbstractAsyncContextManager[Database]:
-    @asynccontextmanager
-    async def connected() -> AsyncIterator[Database]:
-        database = await Database.connect(
-            url,
-            connections_max=max(1, settings.database_connections_max // 2),
-            synchronous_commit=synchronous_commit,
-        )
-        try:
-            yield database
-        finally:
-            await database.close()
-
-    return connected()
+async def _connect(settings: Settings, url: str, *, synchronous_commit: bool) -> Database:
+    """One of the two pools of a process, each with half of its connections."""
+    connections_max = max(1, settings.database_connections_max // 2)
+    return await Database.connect(url, connections_max=connections_max, synchronous_commit=synchronous_commit)
 
 
 @asynccontextmanager

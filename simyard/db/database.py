@@ -135,6 +135,14 @@ class Database:
         """A connection on which each statement commits by itself: for a block of one statement."""
         return self._pool.acquire()
 
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """Waits for the running transactions, then closes every connection."""
         await self._pool.close()

@@ -6,8 +6,8 @@ import asyncio
 import getpass
 import io
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -99,36 +99,34 @@ class _Facts(dict[str, object]):
         return name
 
 
-@asynccontextmanager
-async def _database(wiring: Wiring) -> AsyncIterator[Database]:
-    """The database of the settings, up to date; the embedded one is started when nothing runs on it."""
-    settings = Settings.from_environment()
-    server = None
-    if settings.database_url is None:
-        server = embedded.start(settings.data_dir)
-    url = settings.database_url or (server.url() if server is not None else "")
+@contextmanager
+def _server(settings: Settings) -> Iterator[str]:
+    """The URL of the database of the settings; the embedded one is started when nothing runs on it."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    server = embedded.start(settings.data_dir)
     try:
-        await wiring.prepare(url)
-        database = await Database.connect(url, connections_max=2, application_name="simyard command")
-        try:
-            yield database
-        finally:
-            await database.close()
+        yield server.url()
     finally:
-        if server is not None:
-            server.stop()
+        server.stop()
 
 
 def _run(work: Callable[[Tx, datetime], Awaitable[T]]) -> T:
     """Do one thing in one transaction. A refusal becomes a sentence."""
     wiring = click.get_current_context().obj
 
-    async def run() -> T:
-        async with _database(wiring) as database, database.transaction() as tx:
+    async def run(url: str) -> T:
+        await wiring.prepare(url)
+        async with (
+            await Database.connect(url, connections_max=2, application_name="simyard command") as database,
+            database.transaction() as tx,
+        ):
             return await work(tx, SystemClock().now())
 
     try:
-        return asyncio.run(run())
+        with _server(Settings.from_environment()) as url:
+            return asyncio.run(run(url))
     except Refusal as refusal:
         raise click.ClickException(_sentence(refusal)) from refusal
 
@@ -250,9 +248,7 @@ def serve(wiring: Wiring, host: str, port: int, processes: int, with_sandbox: bo
         listener = serving.bind(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    server = embedded.start(settings.data_dir) if settings.database_url is None else None
-    url = settings.database_url or (server.url() if server is not None else "")
-    try:
+    with _server(settings) as url:
         asyncio.run(wiring.prepare(url))
         if with_sandbox:
             for line in asyncio.run(sandbox.set_up(url, settings)):
@@ -268,9 +264,6 @@ def serve(wiring: Wiring, host: str, port: int, processes: int, with_sandbox: bo
             serving.serve(app, listener, proxies=proxies, on_ready=ready)
         else:
             serving.Supervisor(listener, url, processes).run(ready)
-    finally:
-        if server is not None:
-            server.stop()
 
 
 @cli.command("serve-child", hidden=True)

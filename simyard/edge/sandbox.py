@@ -56,15 +56,14 @@ async def set_up(url: str, settings: Settings) -> list[str]:
     The demo account's key is kept beside the embedded database, readable by its owner only, so that every start can
     show it: it opens play money.
     """
-    database = await Database.connect(url, connections_max=1, application_name="simyard sandbox")
-    try:
-        async with database.transaction() as tx:
-            pool = await pools.find_pool_by_name(tx, _POOL)
-            if pool is None:
-                pool = await _add_pool(tx)
-            key = await _demo_key(tx, settings.data_dir / "demo.key")
-    finally:
-        await database.close()
+    async with (
+        await Database.connect(url, connections_max=1, application_name="simyard sandbox") as database,
+        database.transaction() as tx,
+    ):
+        pool = await pools.find_pool_by_name(tx, _POOL)
+        if pool is None:
+            pool = await _add_pool(tx)
+        key = await _demo_key(tx, settings.data_dir / "demo.key")
     return [
         f"Sandbox numbers are on sale from pool {pool.id}; their SMS come {settings.sandbox_sms_seconds:g} s after an order.",
         f"Demo account {DEMO_EMAIL}, API key {key}",

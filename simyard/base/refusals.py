@@ -33,21 +33,26 @@ class Refused(StrEnum):
     NOT_PRICED = "not_priced"
     PRICE_TOO_HIGH = "price_too_high"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    UNKNOWN_PERIOD = "unknown_period"
 
     # acting on a lease
     UNKNOWN_LEASE = "unknown_lease"
     TOO_EARLY = "too_early"
     CODE_RECEIVED = "code_received"
     LEASE_CLOSED = "lease_closed"
+    NOT_CONFIRMED = "not_confirmed"
 
     # supplying
     UNKNOWN_NUMBER = "unknown_number"
     NUMBER_TAKEN = "number_taken"
+    NUMBER_IN_USE = "number_in_use"
     POOL_TAKEN = "pool_taken"
 
     # accounts, money and set-up
     UNKNOWN_ACCOUNT = "unknown_account"
     EMAIL_TAKEN = "email_taken"
+    ALREADY_REFERRED = "already_referred"
+    UNKNOWN_DELIVERY = "unknown_delivery"
     REFERENCE_TAKEN = "reference_taken"
     CURRENCY_MISMATCH = "currency_mismatch"
     NO_RATE = "no_rate"

@@ -156,7 +156,7 @@ CREATE TABLE public.transfer (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT transfer_amount_check CHECK ((amount > 0)),
     CONSTRAINT transfer_check CHECK ((debit_id <> credit_id)),
-    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'earning'::text, 'margin'::text, 'exchange'::text])))
+    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'capture'::text, 'earning'::text, 'margin'::text, 'exchange'::text, 'referral'::text])))
 );
 
 CREATE VIEW public.entry AS
@@ -184,7 +184,7 @@ CREATE TABLE public.idempotency (
     account_id bigint NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,
-    activation_id bigint,
+    lease_id bigint,
     outcome bytea,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
@@ -197,7 +197,7 @@ CREATE TABLE public.ledger_account (
     currency text NOT NULL,
     CONSTRAINT ledger_account_check CHECK (((kind = ANY (ARRAY['available'::text, 'held'::text])) = (account_id IS NOT NULL))),
     CONSTRAINT ledger_account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'revenue'::text, 'clearing'::text, 'bank'::text])))
+    CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'revenue'::text, 'clearing'::text, 'bank'::text, 'escrow'::text])))
 );
 
 ALTER TABLE public.ledger_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -209,14 +209,44 @@ ALTER TABLE public.ledger_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.mail (
+    id bigint NOT NULL,
+    recipient text NOT NULL,
+    subject text NOT NULL,
+    body text,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT mail_check CHECK (((state = 'pending'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT mail_check1 CHECK (((state = 'pending'::text) = (body IS NOT NULL))),
+    CONSTRAINT mail_check2 CHECK (((state = 'pending'::text) = (closed_at IS NULL))),
+    CONSTRAINT mail_recipient_check CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254))),
+    CONSTRAINT mail_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text]))),
+    CONSTRAINT mail_subject_check CHECK ((length(subject) <= 200))
+);
+
+ALTER TABLE public.mail ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.mail_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.message (
     id bigint NOT NULL,
-    activation_id bigint NOT NULL,
+    activation_id bigint,
     sender text NOT NULL,
     body text,
     code text,
     sent_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    rental_id bigint,
+    dismissed boolean DEFAULT false NOT NULL,
+    CONSTRAINT message_of_one_lease CHECK ((num_nonnulls(activation_id, rental_id) = 1))
 );
 
 CREATE TABLE public.message_dropped (
@@ -236,7 +266,7 @@ ALTER TABLE public.message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 CREATE TABLE public.message_seen (
-    activation_id bigint NOT NULL,
+    lease_id bigint CONSTRAINT message_seen_activation_id_not_null NOT NULL,
     digest bytea NOT NULL,
     sent_at timestamp with time zone,
     seen_at timestamp with time zone NOT NULL
@@ -268,12 +298,20 @@ CREATE TABLE public.number (
     listed boolean NOT NULL,
     blocked boolean DEFAULT false NOT NULL,
     lease_id bigint,
-    available boolean GENERATED ALWAYS AS ((listed AND (NOT blocked) AND (lease_id IS NULL))) STORED NOT NULL,
     "position" bigint NOT NULL,
+    published_at timestamp with time zone,
+    available boolean GENERATED ALWAYS AS ((listed AND (NOT blocked) AND (lease_id IS NULL) AND (published_at IS NULL))) STORED NOT NULL,
+    CONSTRAINT number_is_public_or_leased CHECK (((published_at IS NULL) OR (lease_id IS NULL))),
     CONSTRAINT number_msisdn_check CHECK ((msisdn ~ '^\+[1-9][0-9]{5,14}$'::text)),
     CONSTRAINT number_port_check CHECK ((length(port) <= 100))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.number_ban (
+    account_id bigint NOT NULL,
+    number_id bigint NOT NULL,
+    banned_at timestamp with time zone NOT NULL
+);
 
 ALTER TABLE public.number ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.number_id_seq
@@ -323,8 +361,94 @@ CREATE TABLE public.price (
     CONSTRAINT price_amount_check CHECK ((amount >= 0))
 );
 
+CREATE TABLE public.public_message (
+    id bigint NOT NULL,
+    number_id bigint NOT NULL,
+    sender text NOT NULL,
+    body text NOT NULL,
+    digest bytea NOT NULL,
+    sent_at timestamp with time zone,
+    received_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.public_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.public_message_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.referral (
+    referred_id bigint NOT NULL,
+    referrer_id bigint NOT NULL,
+    share_basis_points integer NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT referral_check CHECK ((referred_id <> referrer_id)),
+    CONSTRAINT referral_share_basis_points_check CHECK (((share_basis_points >= 0) AND (share_basis_points <= 10000)))
+);
+
+CREATE TABLE public.rental (
+    id bigint DEFAULT nextval('public.lease_id'::regclass) NOT NULL,
+    account_id bigint NOT NULL,
+    pool_id bigint NOT NULL,
+    number_id bigint NOT NULL,
+    msisdn text NOT NULL,
+    country text NOT NULL,
+    state text NOT NULL,
+    is_open boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['waiting'::text, 'active'::text]))) STORED NOT NULL,
+    auto_extend boolean NOT NULL,
+    currency text NOT NULL,
+    supplier_id bigint,
+    earning_currency text NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    ordered_at timestamp with time zone NOT NULL,
+    confirm_by timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone GENERATED ALWAYS AS (
+CASE
+    WHEN (state = 'waiting'::text) THEN confirm_by
+    ELSE expires_at
+END) STORED NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT rental_check CHECK (((expires_at > ordered_at) AND (confirm_by > ordered_at))),
+    CONSTRAINT rental_check1 CHECK (((confirmed_at IS NOT NULL) = (messages > 0))),
+    CONSTRAINT rental_check2 CHECK (((state = ANY (ARRAY['active'::text, 'ended'::text])) = (confirmed_at IS NOT NULL))),
+    CONSTRAINT rental_check3 CHECK (((state = ANY (ARRAY['waiting'::text, 'active'::text])) = (closed_at IS NULL))),
+    CONSTRAINT rental_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'active'::text, 'canceled'::text, 'expired'::text, 'ended'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.rental_period (
+    rental_id bigint NOT NULL,
+    ordinal integer NOT NULL,
+    days smallint NOT NULL,
+    price bigint NOT NULL,
+    margin bigint NOT NULL,
+    earning bigint NOT NULL,
+    automatic boolean NOT NULL,
+    charged_at timestamp with time zone NOT NULL,
+    CONSTRAINT rental_period_check CHECK (((margin >= 0) AND (margin <= price))),
+    CONSTRAINT rental_period_days_check CHECK ((days > 0)),
+    CONSTRAINT rental_period_earning_check CHECK ((earning >= 0)),
+    CONSTRAINT rental_period_ordinal_check CHECK ((ordinal >= 1)),
+    CONSTRAINT rental_period_price_check CHECK ((price >= 0))
+);
+
+CREATE TABLE public.rental_price (
+    country text NOT NULL,
+    days smallint NOT NULL,
+    pool_id bigint,
+    amount bigint NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT rental_price_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT rental_price_days_check CHECK (((days >= 1) AND (days <= 365)))
+);
+
 CREATE TABLE public.sandbox_message (
-    activation_id bigint NOT NULL,
+    lease_id bigint CONSTRAINT sandbox_message_activation_id_not_null NOT NULL,
     due_at timestamp with time zone NOT NULL
 );
 
@@ -354,7 +478,8 @@ CREATE TABLE public.service_permission (
 CREATE TABLE public.shelf (
     pool_id bigint NOT NULL,
     country text NOT NULL,
-    available bigint NOT NULL
+    available bigint NOT NULL,
+    rentable bigint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.shelf_used (
@@ -382,7 +507,8 @@ CREATE TABLE public.stock_counted (
     number_id bigint NOT NULL,
     pool_id bigint NOT NULL,
     country text NOT NULL,
-    through bigint NOT NULL
+    through bigint NOT NULL,
+    rent boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE public.transfer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -405,6 +531,63 @@ CREATE TABLE public.wallet (
     CONSTRAINT wallet_held_not_negative CHECK ((held >= 0))
 )
 WITH (fillfactor='70');
+
+CREATE TABLE public.webhook_delivery (
+    id bigint NOT NULL,
+    endpoint_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    url text,
+    status integer,
+    problem text,
+    created_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_check CHECK (((state = 'pending'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT webhook_delivery_check1 CHECK (((state = 'pending'::text) = (closed_at IS NULL))),
+    CONSTRAINT webhook_delivery_problem_check CHECK ((length(problem) <= 200)),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+ALTER TABLE public.webhook_delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.webhook_endpoint (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    format text NOT NULL,
+    event text NOT NULL,
+    url text NOT NULL,
+    secret bytea NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    switched_off text,
+    failing_since timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_endpoint_check CHECK (((switched_off IS NULL) OR (NOT enabled))),
+    CONSTRAINT webhook_endpoint_event_check CHECK ((event = ANY (ARRAY['message'::text, 'code'::text]))),
+    CONSTRAINT webhook_endpoint_format_check CHECK ((format = 'onlinesim'::text)),
+    CONSTRAINT webhook_endpoint_secret_check CHECK ((length(secret) = 32)),
+    CONSTRAINT webhook_endpoint_switched_off_check CHECK ((switched_off = ANY (ARRAY['gone'::text, 'failing'::text]))),
+    CONSTRAINT webhook_endpoint_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000)))
+);
+
+ALTER TABLE public.webhook_endpoint ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_endpoint_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_email_taken UNIQUE (email);
@@ -448,6 +631,9 @@ ALTER TABLE ONLY public.ledger_account
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.mail
+    ADD CONSTRAINT mail_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.message_dropped
     ADD CONSTRAINT message_dropped_pkey PRIMARY KEY (pool_id, day, reason);
 
@@ -455,7 +641,7 @@ ALTER TABLE ONLY public.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.message_seen
-    ADD CONSTRAINT message_seen_pkey PRIMARY KEY (activation_id, digest);
+    ADD CONSTRAINT message_seen_pkey PRIMARY KEY (lease_id, digest);
 
 ALTER TABLE ONLY public.misuse
     ADD CONSTRAINT misuse_pkey PRIMARY KEY (account_id, day);
@@ -465,6 +651,9 @@ ALTER TABLE ONLY public.mobile_operator
 
 ALTER TABLE ONLY public.mobile_operator
     ADD CONSTRAINT mobile_operator_plmn_key UNIQUE (plmn);
+
+ALTER TABLE ONLY public.number_ban
+    ADD CONSTRAINT number_ban_pkey PRIMARY KEY (account_id, number_id);
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_pkey PRIMARY KEY (id);
@@ -481,8 +670,23 @@ ALTER TABLE ONLY public.pool
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_country_service_id_pool_id_key UNIQUE NULLS NOT DISTINCT (country, service_id, pool_id);
 
+ALTER TABLE ONLY public.public_message
+    ADD CONSTRAINT public_message_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.referral
+    ADD CONSTRAINT referral_pkey PRIMARY KEY (referred_id);
+
+ALTER TABLE ONLY public.rental_period
+    ADD CONSTRAINT rental_period_pkey PRIMARY KEY (rental_id, ordinal);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rental_price
+    ADD CONSTRAINT rental_price_country_days_pool_id_key UNIQUE NULLS NOT DISTINCT (country, days, pool_id);
+
 ALTER TABLE ONLY public.sandbox_message
-    ADD CONSTRAINT sandbox_message_pkey PRIMARY KEY (activation_id);
+    ADD CONSTRAINT sandbox_message_pkey PRIMARY KEY (lease_id);
 
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
@@ -523,6 +727,18 @@ ALTER TABLE ONLY public.wallet
 ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_once UNIQUE (endpoint_id, message_id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_account_id_format_key UNIQUE (account_id, format);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (id);
+
 CREATE INDEX activation_by_account ON public.activation USING btree (account_id, id);
 
 CREATE INDEX activation_due ON public.activation USING btree (expires_at) WHERE is_open;
@@ -531,11 +747,17 @@ CREATE UNIQUE INDEX activation_number_serves_a_service_once ON public.activation
 
 CREATE UNIQUE INDEX activation_one_open_per_number ON public.activation USING btree (number_id) WHERE is_open;
 
+CREATE INDEX activation_open_by_account ON public.activation USING btree (account_id, id) WHERE is_open;
+
 CREATE INDEX api_key_by_account ON public.api_key USING btree (account_id);
 
 CREATE INDEX idempotency_to_forget ON public.idempotency USING btree (created_at);
 
+CREATE INDEX mail_due ON public.mail USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+
 CREATE INDEX message_by_activation ON public.message USING btree (activation_id, id);
+
+CREATE INDEX message_by_rental ON public.message USING btree (rental_id, id) WHERE (rental_id IS NOT NULL);
 
 CREATE INDEX message_seen_to_forget ON public.message_seen USING btree (seen_at);
 
@@ -545,15 +767,37 @@ CREATE INDEX number_listed_by_pool ON public.number USING btree (pool_id) WHERE 
 
 CREATE INDEX number_operator_shelf ON public.number USING btree (pool_id, operator_id, "position", id) WHERE (available AND (operator_id IS NOT NULL));
 
+CREATE INDEX number_public ON public.number USING btree (country, published_at) WHERE (published_at IS NOT NULL);
+
+CREATE INDEX number_rent_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE (available AND rent);
+
 CREATE INDEX number_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE available;
 
 CREATE INDEX pool_by_supplier ON public.pool USING btree (supplier_id);
+
+CREATE INDEX public_message_by_number ON public.public_message USING btree (number_id, id);
+
+CREATE INDEX public_message_to_erase ON public.public_message USING btree (received_at);
+
+CREATE INDEX referral_by_referrer ON public.referral USING btree (referrer_id);
+
+CREATE INDEX rental_by_account ON public.rental USING btree (account_id, id);
+
+CREATE INDEX rental_due ON public.rental USING btree (due_at) WHERE is_open;
+
+CREATE UNIQUE INDEX rental_one_open_per_number ON public.rental USING btree (number_id) WHERE is_open;
 
 CREATE INDEX sandbox_message_due ON public.sandbox_message USING btree (due_at);
 
 CREATE INDEX transfer_by_credit ON public.transfer USING btree (credit_id, id);
 
 CREATE INDEX transfer_by_debit ON public.transfer USING btree (debit_id, id);
+
+CREATE INDEX transfer_referral_income ON public.transfer USING btree (credit_id) INCLUDE (amount) WHERE (kind = 'referral'::text);
+
+CREATE INDEX webhook_delivery_by_account ON public.webhook_delivery USING btree (account_id, id);
+
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -586,9 +830,6 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
-ALTER TABLE ONLY public.idempotency
-    ADD CONSTRAINT idempotency_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
-
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
@@ -598,14 +839,20 @@ ALTER TABLE ONLY public.message
 ALTER TABLE ONLY public.message_dropped
     ADD CONSTRAINT message_dropped_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
 
-ALTER TABLE ONLY public.message_seen
-    ADD CONSTRAINT message_seen_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_rental_id_fkey FOREIGN KEY (rental_id) REFERENCES public.rental(id);
 
 ALTER TABLE ONLY public.misuse
     ADD CONSTRAINT misuse_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
 ALTER TABLE ONLY public.mobile_operator
     ADD CONSTRAINT mobile_operator_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.number_ban
+    ADD CONSTRAINT number_ban_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.number_ban
+    ADD CONSTRAINT number_ban_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
@@ -631,8 +878,38 @@ ALTER TABLE ONLY public.price
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
 
-ALTER TABLE ONLY public.sandbox_message
-    ADD CONSTRAINT sandbox_message_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+ALTER TABLE ONLY public.public_message
+    ADD CONSTRAINT public_message_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
+
+ALTER TABLE ONLY public.referral
+    ADD CONSTRAINT referral_referred_id_fkey FOREIGN KEY (referred_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.referral
+    ADD CONSTRAINT referral_referrer_id_fkey FOREIGN KEY (referrer_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
+
+ALTER TABLE ONLY public.rental_period
+    ADD CONSTRAINT rental_period_rental_id_fkey FOREIGN KEY (rental_id) REFERENCES public.rental(id);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.rental_price
+    ADD CONSTRAINT rental_price_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.rental_price
+    ADD CONSTRAINT rental_price_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.rental
+    ADD CONSTRAINT rental_supplier_id_fkey FOREIGN KEY (supplier_id) REFERENCES public.account(id);
 
 ALTER TABLE ONLY public.service_permission
     ADD CONSTRAINT service_permission_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
@@ -669,3 +946,15 @@ ALTER TABLE ONLY public.wallet
 
 ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_held_id_currency_fkey FOREIGN KEY (held_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_message_id_fkey FOREIGN KEY (message_id) REFERENCES public.message(id);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);

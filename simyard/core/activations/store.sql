@@ -13,7 +13,7 @@ SELECT id, account_id, pool_id, number_id, msisdn, country, service_id, service_
                  repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at);
 
 -- name: insert_sandbox_messages
-INSERT INTO sandbox_message (activation_id, due_at)
+INSERT INTO sandbox_message (lease_id, due_at)
 SELECT * FROM unnest(:activation_ids::bigint[], :due_at::timestamptz[]);
 
 -- name: check
@@ -98,7 +98,7 @@ SELECT idempotency.account_id, idempotency.key, idempotency.fingerprint, idempot
   JOIN idempotency ON idempotency.account_id = given.account_id AND idempotency.key = given.key;
 
 -- name: store_outcomes
-UPDATE idempotency SET outcome = given.outcome, activation_id = given.activation_id
+UPDATE idempotency SET outcome = given.outcome, lease_id = given.activation_id
   FROM unnest(:account_ids::bigint[], :keys::text[], :outcomes::bytea[], :activation_ids::bigint[])
        AS given (account_id, key, outcome, activation_id)
  WHERE idempotency.account_id = given.account_id AND idempotency.key = given.key;
@@ -112,13 +112,13 @@ DELETE FROM idempotency USING unnest(:account_ids::bigint[], :keys::text[]) AS g
 -- Keys are kept for a time and until their lease has closed.
 DELETE FROM idempotency
  WHERE created_at < :before
-   AND NOT EXISTS (SELECT FROM activation WHERE activation.id = idempotency.activation_id AND activation.is_open);
+   AND NOT EXISTS (SELECT FROM activation WHERE activation.id = idempotency.lease_id AND activation.is_open);
 
 -- name: take_sandbox_messages
 DELETE FROM sandbox_message
- WHERE activation_id IN (SELECT activation_id FROM sandbox_message WHERE due_at <= :now
-                          ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING activation_id;
+ WHERE lease_id IN (SELECT lease_id FROM sandbox_message WHERE due_at <= :now
+                     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING lease_id AS activation_id;
 
 -- name: sandbox_targets
 SELECT activation.number_id, service.slug, service.name FROM activation

@@ -1,14 +1,14 @@
 -- name: mark_seen
 -- Remembers messages and returns those that are new: not seen on their activation with the same date, nor within the
 -- last moments with any date.
-INSERT INTO message_seen (activation_id, digest, sent_at, seen_at)
+INSERT INTO message_seen (lease_id, digest, sent_at, seen_at)
 SELECT activation_id, digest, sent_at, :now
   FROM unnest(:activation_ids::bigint[], :digests::bytea[], :sent_at::timestamptz[])
        AS given (activation_id, digest, sent_at)
-ON CONFLICT (activation_id, digest) DO UPDATE SET sent_at = excluded.sent_at, seen_at = excluded.seen_at
+ON CONFLICT (lease_id, digest) DO UPDATE SET sent_at = excluded.sent_at, seen_at = excluded.seen_at
  WHERE message_seen.seen_at < :repeats_after
    AND (excluded.sent_at IS NULL OR message_seen.sent_at IS DISTINCT FROM excluded.sent_at)
-RETURNING activation_id, digest;
+RETURNING lease_id AS activation_id, digest;
 
 -- name: insert_messages
 INSERT INTO message (activation_id, sender, body, code, sent_at, received_at)

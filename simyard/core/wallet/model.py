@@ -14,6 +14,7 @@ class SharedKind(StrEnum):
     REVENUE = "revenue"
     CLEARING = "clearing"
     BANK = "bank"
+    ESCROW = "escrow"
 
 
 class TransferKind(StrEnum):
@@ -21,9 +22,11 @@ class TransferKind(StrEnum):
     PAYMENT = "payment"
     HOLD = "hold"
     RELEASE = "release"
+    CAPTURE = "capture"
     EARNING = "earning"
     MARGIN = "margin"
     EXCHANGE = "exchange"
+    REFERRAL = "referral"
 
 
 @dataclass(slots=True)

@@ -656,6 +656,11 @@ REFUSALS = RefusalTable(
     },
     unreachable=frozenset(
         {
+            Refused.UNKNOWN_PERIOD,
+            Refused.NOT_CONFIRMED,
+            Refused.NUMBER_IN_USE,
+            Refused.ALREADY_REFERRED,
+            Refused.UNKNOWN_DELIVERY,
             Refused.PRICE_TOO_HIGH,
             Refused.UNKNOWN_NUMBER,
             Refused.NUMBER_TAKEN,

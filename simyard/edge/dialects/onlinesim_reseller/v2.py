@@ -686,6 +686,11 @@ REFUSALS = RefusalTable(
     },
     unreachable=frozenset(
         {
+            Refused.UNKNOWN_PERIOD,
+            Refused.NOT_CONFIRMED,
+            Refused.NUMBER_IN_USE,
+            Refused.ALREADY_REFERRED,
+            Refused.UNKNOWN_DELIVERY,
             # The country of a number is judged for each entry, before the core is asked.
             Refused.UNKNOWN_COUNTRY,
             Refused.UNKNOWN_SERVICE,

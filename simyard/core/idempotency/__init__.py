@@ -1,0 +1,1 @@
+"""Idempotency keys: what makes a command that moves money repeatable."""

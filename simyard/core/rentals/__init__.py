@@ -1,0 +1,1 @@
+"""Rentals: a number for days, for any sender."""

@@ -1,0 +1,57 @@
+"""The life of a rental as a table; each row shows what happens to the money."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    """For the first SMS, which shows that the number works."""
+    ACTIVE = "active"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+
+class Event(StrEnum):
+    SMS_ARRIVED = "sms_arrived"
+    CLOSED = "closed"
+    CONFIRMATION_RAN_OUT = "confirmation_ran_out"
+    EXTENDED = "extended"
+    TIME_RAN_OUT = "time_ran_out"
+
+
+class MoneyMove(StrEnum):
+    NONE = "none"
+    CAPTURE = "capture"
+    """What was held goes into escrow: paid, not divided yet."""
+    RELEASE = "release"
+    CHARGE = "charge"
+    """Another period's price goes into escrow."""
+    SETTLE = "settle"
+    """What lies in escrow is divided between the platform and the supplier."""
+
+
+class Step(NamedTuple):
+    to: State
+    money: MoneyMove
+
+
+TABLE: dict[tuple[State, Event], Step] = {
+    (State.WAITING, Event.SMS_ARRIVED): Step(State.ACTIVE, MoneyMove.CAPTURE),
+    (State.WAITING, Event.CLOSED): Step(State.CANCELED, MoneyMove.RELEASE),
+    (State.WAITING, Event.CONFIRMATION_RAN_OUT): Step(State.EXPIRED, MoneyMove.RELEASE),
+    (State.ACTIVE, Event.SMS_ARRIVED): Step(State.ACTIVE, MoneyMove.NONE),
+    (State.ACTIVE, Event.EXTENDED): Step(State.ACTIVE, MoneyMove.CHARGE),
+    (State.ACTIVE, Event.CLOSED): Step(State.ENDED, MoneyMove.SETTLE),
+    (State.ACTIVE, Event.TIME_RAN_OUT): Step(State.ENDED, MoneyMove.SETTLE),
+}
+
+OPEN = frozenset({State.WAITING, State.ACTIVE})
+
+
+def step(state: State, event: Event) -> Step | None:
+    """What follows, or None when the event means nothing in this state."""
+    return TABLE.get((state, event))

@@ -1,0 +1,1 @@
+"""Mail on its way out: rows written with what causes them, sent by a worker."""

@@ -1,0 +1,1 @@
+"""Webhooks: where accounts want to be told of messages, and each announcement on its way there."""

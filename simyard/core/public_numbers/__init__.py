@@ -1,0 +1,1 @@
+"""Public numbers: never leased, their messages are shown to everybody."""

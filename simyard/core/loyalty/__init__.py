@@ -1,0 +1,1 @@
+"""What spending earns: tiers, and the cashback they pay."""

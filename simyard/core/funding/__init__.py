@@ -1,0 +1,1 @@
+"""Money coming in: bank accounts that stand for wallets, and deposits, each credited once."""

@@ -1,0 +1,60 @@
+"""What operators do about logins from a shell."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from simyard.base.clock import SystemClock
+from simyard.core.logins import service
+from simyard.core.logins.model import Throttle
+from simyard.db.database import Database
+from tests.edge.test_cli import Shell
+
+THROTTLE = Throttle(
+    failures_max=1, address_failures_max=100, address_attempts_per_minute=100, lock_seconds=900
+)
+
+
+@pytest.fixture
+def shell(database_url: str) -> Shell:
+    return Shell(database_url)
+
+
+async def test_an_account_is_added_with_a_password_and_a_name(shell: Shell, database: Database) -> None:
+    added = shell.json(
+        "account", "add", "jane@example.com", "--password", "a long password", "--name", "Jane D"
+    )
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT id, name, password_hash, email_verified_at FROM account")
+    assert row is not None
+    assert (row["id"], row["name"]) == (added["id"], "Jane D")
+    assert row["password_hash"].startswith("$argon2id$")
+    assert row["email_verified_at"] is not None
+    assert "a long password" not in json.dumps(added)
+    short = shell.run("account", "add", "joe@example.com", "--password", "short")
+    assert short.returncode == 2
+    assert "The password must have 8 to 200 characters." in short.stderr
+
+
+async def test_activating_opens_logins_that_failures_locked(shell: Shell, database: Database) -> None:
+    shell.json("account", "add", "jane@example.com", "--password", "a long password")
+    now = SystemClock().now()
+    async with database.transaction() as tx:
+        refusal = await service.open_session(
+            tx,
+            email="jane@example.com",
+            address="",
+            login=None,
+            matched=False,
+            rehashed=None,
+            throttle=THROTTLE,
+            refresh_seconds=60,
+            now=now,
+        )
+        assert refusal is not None
+        assert await tx.fetchval("SELECT count(*) FROM login_count") == 1
+    assert shell.run("account", "activate", "Jane@example.com").returncode == 0
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM login_count") == 0

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Final
 
 from simyard.base.ids import ServiceId
-from simyard.core.catalog.model import Country, Operator, Service
+from simyard.core.catalog.model import Country, Operator, Service, operator_slug
 
 _MCC_LENGTH: Final = 3
 _PLMN_LENGTHS: Final = (6, 5)
@@ -20,6 +20,7 @@ class Catalog:
     """An immutable snapshot. Lookups answer None for what is not in it."""
 
     __slots__ = (
+        "_brands",
         "_countries",
         "_country_of_mcc",
         "_operators",
@@ -48,6 +49,10 @@ class Catalog:
         self._operators: Final = {operator.plmn: operator for operator in self.operators}
         self._operators_by_short_plmn: Final = _by_short_plmn(self.operators)
         self._country_of_mcc: Final = dict(country_of_mcc)
+        # The first network stands for all of a brand's.
+        self._brands: Final = {
+            (operator.iso2, operator.slug): operator for operator in reversed(self.operators)
+        }
 
     def service(self, slug: str) -> Service | None:
         return self._services.get(slug)
@@ -79,6 +84,14 @@ class Catalog:
         if len(digits) == min(_PLMN_LENGTHS):
             return self._operators_by_short_plmn.get(digits)
         return None
+
+    def brand(self, iso2: str, name: str) -> Operator | None:
+        """The network that stands for all of a brand's in a country, by the brand's name however it is written."""
+        return self._brands.get((iso2, operator_slug(name)))
+
+    def brand_of(self, operator: Operator) -> Operator:
+        """The network that stands for all of this one's brand."""
+        return self._brands[operator.iso2, operator.slug]
 
     def country_of_mcc(self, mcc: int | str) -> str | None:
         """ISO2 of the country an MCC was given to, which may be one the catalog does not sell."""

@@ -68,4 +68,9 @@ class Operator:
     @property
     def slug(self) -> str:
         """The brand as one lower-case word; the same for all networks of the brand."""
-        return _NOT_SLUG.sub("", self.name.lower())
+        return operator_slug(self.name)
+
+
+def operator_slug(name: str) -> str:
+    """A brand's name as one lower-case word."""
+    return _NOT_SLUG.sub("", name.lower())

@@ -161,3 +161,11 @@ def test_almost_every_country_has_a_mobile_country_code() -> None:
     }
     # These three have no code of their own: they use Morocco's, the United Kingdom's and Israel's.
     assert without == {"EH", "JE", "PS"}
+
+
+def test_a_brand_is_known_by_its_first_network() -> None:
+    networks = [one for one in shipped.operators if (one.iso2, one.name) == ("US", "T-Mobile")]
+    assert len(networks) > 1
+    assert {shipped.brand_of(one) for one in networks} == {networks[0]}
+    assert shipped.brand("US", "t mobile") == networks[0]
+    assert shipped.brand("SE", "T-Mobile") is None

@@ -29,6 +29,8 @@ from simyard.core.pools import service as pools
 from simyard.core.pools.model import Heartbeat
 from simyard.edge.dialects.onlinesim_reseller import dates
 from simyard.edge.wire import (
+    FUNDING_REFUSALS,
+    LOGIN_REFUSALS,
     Action,
     Dialect,
     EachInLane,
@@ -400,7 +402,10 @@ def _read_number(entry: _Entry, spelling: str | None) -> ReportedNumber | str:
     return ReportedNumber(
         msisdn=number.e164,
         country=country,
-        operator_id=operator.id if operator is not None and operator.iso2 == country else None,
+        # Buyers choose a brand, which may have many networks: each number is known by its brand's first.
+        operator_id=load_catalog().brand_of(operator).id
+        if operator is not None and operator.iso2 == country
+        else None,
         port=port,
         placed_at=None if entry.date_start is None else dates.read(entry.date_start),
         rent=rent == 1,
@@ -684,11 +689,14 @@ REFUSALS = RefusalTable(
         Refused.BUSY: _row(503, "TRY_LATER"),
         Refused.INTERNAL: _row(500, "INTERNAL_ERROR"),
     },
-    unreachable=frozenset(
+    unreachable=LOGIN_REFUSALS
+    | FUNDING_REFUSALS
+    | frozenset(
         {
             Refused.UNKNOWN_PERIOD,
             Refused.NOT_CONFIRMED,
             Refused.NUMBER_IN_USE,
+            Refused.NO_CONSENT,
             Refused.ALREADY_REFERRED,
             Refused.UNKNOWN_DELIVERY,
             # The country of a number is judged for each entry, before the core is asked.
@@ -699,6 +707,7 @@ REFUSALS = RefusalTable(
             Refused.INSUFFICIENT_FUNDS,
             Refused.NOT_PRICED,
             Refused.PRICE_TOO_HIGH,
+            Refused.PRICE_CHANGED,
             Refused.IDEMPOTENCY_KEY_REUSED,
             Refused.UNKNOWN_LEASE,
             Refused.TOO_EARLY,

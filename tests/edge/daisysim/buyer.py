@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -14,20 +14,25 @@ from simyard.core.pools.model import Pool
 from simyard.db.database import Database
 from simyard.edge.dialects.daisysim.v2 import DIALECT
 from simyard.edge.http import DialectApp
+from simyard.edge.wire import Dialect
 from simyard.settings import Settings
 from tests.world import World, reported
 
 ADDRESS = "203.0.113.7"
 
 
-def served(database: Database, lanes: Lanes, clock: Clock, settings: Settings) -> httpx.AsyncClient:
-    app = DialectApp(DIALECT, lanes=lanes, database=database, clock=clock, settings=settings)
+def served(
+    database: Database, lanes: Lanes, clock: Clock, settings: Settings, dialect: Dialect = DIALECT
+) -> httpx.AsyncClient:
+    app = DialectApp(dialect, lanes=lanes, database=database, clock=clock, settings=settings)
     transport = httpx.ASGITransport(app=app, client=(ADDRESS, 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://simyard.test")
 
 
 class Buyer:
     """Calls with its key and says what came back."""
+
+    prefix: ClassVar[str] = DIALECT.prefix
 
     def __init__(self, world: World, client: httpx.AsyncClient, account_id: AccountId, key: str) -> None:
         self.world = world
@@ -44,7 +49,7 @@ class Buyer:
         currency: str = "USD",
         *,
         email: str | None = None,
-    ) -> Buyer:
+    ) -> Self:
         account_id = await world.add_buyer(balance, currency, email=email)
         return cls(world, client, account_id, await world.issue_key(account_id))
 
@@ -58,7 +63,7 @@ class Buyer:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         given = {"Authorization": f"Bearer {self.key}", **(headers or {})}
-        url = DIALECT.prefix + path
+        url = self.prefix + path
         if body is None:
             return await self.client.request(method, url, content=content, headers=given)
         return await self.client.request(method, url, json=body, headers=given)
@@ -115,14 +120,15 @@ async def add_shelf(
     *,
     reserved_for: str | None = None,
     currency: str = "USD",
+    country: str = "US",
 ) -> Pool:
-    """A supplier's pool of American numbers, so many or these, with prices of its own; what it has is counted."""
+    """A supplier's pool of numbers, so many or these, with prices of its own; what it has is counted."""
     supplier = await world.add_supplier(currency)
     pool = await world.add_direct_pool(supplier, reserved_for=reserved_for)
     listed = world.msisdns(count, "+194") if isinstance(count, int) else count
-    await world.report(supplier, [reported(one, "US") for one in listed])
+    await world.report(supplier, [reported(one, country) for one in listed])
     for slug, price in prices.items():
-        await world.set_price(slug, price, country="US", pool=pool)
+        await world.set_price(slug, price, country=country, pool=pool)
     await world.take_stock()
     return pool
 

@@ -21,12 +21,11 @@ import httpx
 
 from simyard.base.clock import ManualClock
 from tests.edge.daisysim.buyer import Buyer, add_shelf, receive
-from tests.world import ONLINE_SECONDS, World, micros, service_id
+from tests.world import ONLINE_SECONDS, World, code_text, micros, service_id
 
 FOLDER = Path(__file__).parent / "transcripts"
 _HEADER = re.compile(r"([A-Za-z-]+): (.*)")
 _NAME = re.compile(r"<[a-z ]+>")
-_PREFIX = "/api/v1/server7"
 
 
 @dataclass
@@ -50,9 +49,9 @@ class Scene:
         return self.title
 
 
-def scenes() -> Iterator[Scene]:
-    """Every scene of every file."""
-    for path in sorted(FOLDER.glob("*.txt")):
+def scenes(folder: Path = FOLDER) -> Iterator[Scene]:
+    """Every scene of every file of a folder."""
+    for path in sorted(folder.glob("*.txt")):
         yield from read(path.read_text(encoding="utf-8"), path.stem)
 
 
@@ -91,10 +90,17 @@ def read(text: str, file_name: str) -> Iterator[Scene]:
 class Performance:
     """One scene played on a stage of its own."""
 
-    def __init__(self, world: World, clock: ManualClock, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: ManualClock,
+        client: httpx.AsyncClient,
+        buyers: type[Buyer] = Buyer,
+    ) -> None:
         self.world = world
         self.clock = clock
         self.client = client
+        self.buyers = buyers
         self.buyer: Buyer | None = None
         self.names: dict[str, str] = {}
 
@@ -112,7 +118,7 @@ class Performance:
             headers.setdefault("Authorization", f"Bearer {self.buyer.key}")
         response = await self.client.request(
             exchange.method,
-            _PREFIX + self._filled(exchange.path),
+            self.buyers.prefix + self._filled(exchange.path),
             content=self._filled(exchange.body).encode() or None,
             headers=headers,
         )
@@ -156,13 +162,19 @@ class Performance:
         raise ValueError(f"nobody knows how to set: {words}")
 
     async def _wallet(self, amount: str, currency: str, email: str | None) -> None:
-        self.buyer = await Buyer.join(self.world, self.client, amount, currency, email=email)
+        self.buyer = await self.buyers.join(self.world, self.client, amount, currency, email=email)
 
     async def _pool(
-        self, pool_id: str, reserved_for: str | None, slug: str, price: str, numbers: str
+        self, pool_id: str, reserved_for: str | None, slug: str, country: str | None, price: str, numbers: str
     ) -> None:
         await self.world.value(f"ALTER TABLE pool ALTER COLUMN id RESTART WITH {pool_id}")
-        await add_shelf(self.world, {slug: price}, numbers.split(", "), reserved_for=reserved_for)
+        await add_shelf(
+            self.world,
+            {slug: price},
+            numbers.split(", "),
+            reserved_for=reserved_for,
+            country=country or "US",
+        )
 
     async def _asks(self, pool_id: str, slug: str, price: str) -> None:
         await self.world.value(
@@ -173,19 +185,21 @@ class Performance:
             self.clock.now(),
         )
 
-    async def _counted(self, pool_id: str, slug: str, count: str) -> None:
+    async def _counted(self, pool_id: str, slug: str, country: str | None, count: str) -> None:
         """As if so many numbers had been counted: numbers of the pool, less those the service has used."""
-        much = 10_000
+        much = 100_000
         await self.world.value(
-            "INSERT INTO shelf VALUES ($1, 'US', $2) ON CONFLICT (country, pool_id) DO UPDATE SET available = $2",
+            "INSERT INTO shelf VALUES ($1, $3, $2) ON CONFLICT (country, pool_id) DO UPDATE SET available = $2",
             int(pool_id),
             much,
+            country or "US",
         )
         await self.world.value(
-            "INSERT INTO shelf_used VALUES ($1, 'US', $2, $3)",
+            "INSERT INTO shelf_used VALUES ($1, $4, $2, $3)",
             int(pool_id),
             service_id(slug),
             much - int(count),
+            country or "US",
         )
 
     async def _reports(self, pool_id: str) -> None:
@@ -206,6 +220,17 @@ class Performance:
 
     async def _sms(self, msisdn: str, text: str) -> None:
         await receive(self.world, msisdn, text)
+
+    async def _rate(self, rate: str, currency: str) -> None:
+        await self.world.set_rate(currency, rate)
+
+    async def _spent(self, amount: str) -> None:
+        """For a code of a service nothing else is bought for, in money that comes and goes with it."""
+        assert self.buyer is not None
+        supplier, _, _ = await self.world.stocked(1, services=("viber",), price=amount)
+        await self.world.deposit(self.buyer.account_id, amount)
+        order = await self.world.order(self.buyer.account_id, "viber")
+        await self.world.receive(supplier, order.msisdn, code_text("viber", "1234"))
 
     async def _expire(self) -> None:
         await self.world.expire()
@@ -229,14 +254,16 @@ class Performance:
 
 _STAGE: dict[str, Callable[..., Awaitable[None]]] = {
     r"a wallet with ([\d.]+) ([A-Z]{3})(?: of (\S+))?": Performance._wallet,
-    r"pool (\d+)(?: reserved for ([\w-]+))? sells ([\w-]+) for ([\d.]+) on (\+[\d, +]+)": Performance._pool,
+    r"pool (\d+)(?: reserved for ([\w-]+))? sells ([\w-]+)(?: in ([A-Z]{2}))? for ([\d.]+) on (\+[\d, +]+)": Performance._pool,
     r"pool (\d+) asks for ([\w-]+) ([\d.]+)": Performance._asks,
-    r"pool (\d+) shows ([\w-]+) (\d+)": Performance._counted,
+    r"pool (\d+) shows ([\w-]+)(?: in ([A-Z]{2}))? (\d+)": Performance._counted,
     r"pool (\d+) reports again": Performance._reports,
     r"it is (\S+)": Performance._time,
     r"([\d.]+) seconds pass": Performance._wait,
     r"the next activation is (\d+)": Performance._next,
     r"an SMS comes to (\+\d+): (.*)": Performance._sms,
     r"what is due expires": Performance._expire,
+    r"1 USD is ([\d.]+) ([A-Z]{3})": Performance._rate,
+    r"it has spent ([\d.]+)": Performance._spent,
     r"(\d+) orders were canceled before": Performance._earlier,
 }

@@ -7,21 +7,18 @@ from functools import cache
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta
 
-from simyard.base import money
 from simyard.base.ids import ID_MAX, AccountId, ActivationId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import Caller, Scope
 from simyard.core.activations import service as activations
-from simyard.core.activations.machine import State
 from simyard.core.activations.model import (
     Activation,
     ActivationPage,
     ActOnActivation,
     CheckActivation,
     Closed,
-    HistoryFilter,
     ListActivations,
     Order,
     OrderNumber,
@@ -33,16 +30,38 @@ from simyard.core.pricing.model import ListOffers, PricedOffer
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Balance
 from simyard.edge.dialects import codes
+from simyard.edge.dialects.daisysim.wire import (
+    HISTORY_PARAMETERS,
+    LABEL_LENGTH_MAX,
+    STATUSES,
+    Amount,
+    Failure,
+    HistoryData,
+    account_of,
+    amount,
+    history_data,
+    malformed,
+    over_budget,
+    parse_history,
+    path_activation_id,
+    read_activation_id,
+    read_fields,
+    read_idempotency_key,
+    read_label,
+    read_text,
+    row,
+    too_early,
+)
 from simyard.edge.wire import (
+    FUNDING_REFUSALS,
+    LOGIN_REFUSALS,
     Action,
     Dialect,
     EachInLane,
     InLane,
     InTransaction,
     NoVerb,
-    Parameter,
     RefusalTable,
-    Row,
     WireRequest,
     WireResponse,
     bearer,
@@ -52,26 +71,10 @@ from simyard.edge.wire import (
 COUNTRY = "US"
 COUNTRY_ID = "USA"
 CHECK_ALL_MAX = 20
-PER_PAGE_DEFAULT = 20
-PER_PAGE_MAX = 100
-PAGE_MAX = 1_000_000
-LABEL_LENGTH_MAX = 200
-IDEMPOTENCY_KEY_LENGTH_MAX = 255
-_PLACES = 4
 _MULTI_POOL = "sb_"
-
-Amount = Annotated[Raw, Meta(extra_json_schema={"type": "number", "description": "Up to four decimals."})]
 
 
 # What goes over the wire
-
-
-class Failure(msgspec.Struct, kw_only=True):
-    """Every error."""
-
-    success: bool = False
-    error: str
-    code: str
 
 
 class BalanceData(msgspec.Struct):
@@ -165,30 +168,6 @@ class ReceivedFailure(msgspec.Struct, kw_only=True):
     data: ReceivedData
 
 
-class HistoryItem(msgspec.Struct):
-    activation_id: str
-    phone_number: str | None
-    service: str
-    country: str
-    status: str
-    code: str | None
-    amount_charged: Amount
-    created_at: str
-    completed_at: str | None
-
-
-class Pagination(msgspec.Struct):
-    current_page: int
-    per_page: int
-    total: int
-    last_page: int
-
-
-class HistoryData(msgspec.Struct):
-    orders: list[HistoryItem]
-    pagination: Pagination
-
-
 class BalanceAnswer(msgspec.Struct, kw_only=True):
     success: bool = True
     message: str = "OK"
@@ -237,56 +216,7 @@ class HistoryAnswer(msgspec.Struct, kw_only=True):
     data: HistoryData
 
 
-def _amount(micros: int) -> Raw:
-    return money.json_number(micros, places=_PLACES)
-
-
 # Reading
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    """The body's fields. Refuses: MALFORMED when it is not a JSON object."""
-    if not body.strip():
-        return {}
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Refused.MALFORMED, problem="The request body must be a JSON object.") from error
-
-
-def _text(value: object) -> str | None:
-    """A field that should be a string; numbers are taken too, as the vendor's clients send some."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return _clean(str(value)) or None
-
-
-def _clean(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable()).strip()
-
-
-def _label(value: object, default: str, field: str) -> str:
-    if value is None or value == "":
-        return default
-    if not isinstance(value, str):
-        raise Refusal(Refused.MALFORMED, problem=f"The {field} field must be a string.")
-    if len(value) > LABEL_LENGTH_MAX:
-        raise Refusal(
-            Refused.MALFORMED, problem=f"The {field} field may have {LABEL_LENGTH_MAX} characters at most."
-        )
-    return _clean(value) or default
-
-
-def _activation_id(value: object) -> ActivationId | None:
-    """An id written as we write ids, which is how an answer repeats it."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not (text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= len(str(ID_MAX))):
-        return None
-    return ActivationId(int(text)) if int(text) <= ID_MAX else None
-
-
-def _account(request: WireRequest) -> AccountId:
-    return request.caller.account_id
 
 
 def _nothing(request: WireRequest) -> None:
@@ -294,19 +224,19 @@ def _nothing(request: WireRequest) -> None:
 
 
 def _check_country(value: object) -> None:
-    if _text(value) is None or str(value).strip().upper() != COUNTRY_ID:
+    if read_text(value) is None or str(value).strip().upper() != COUNTRY_ID:
         raise Refusal(Refused.UNKNOWN_COUNTRY)
 
 
 def _parse_apps(request: WireRequest) -> ListOffers:
     _check_country(request.value)
-    return ListOffers(_account(request), COUNTRY, request.settings.base_currency, request.now)
+    return ListOffers(account_of(request), COUNTRY, request.settings.base_currency, request.now)
 
 
 def _parse_purchase(request: WireRequest) -> OrderNumber:
-    fields = _fields(request.body)
+    fields = read_fields(request.body)
     _check_country(fields.get("country"))
-    app = _text(fields.get("app"))
+    app = read_text(fields.get("app"))
     if app is None:
         raise Refusal(Refused.UNKNOWN_SERVICE)
     slug, pool_id = _service_of(app)
@@ -317,11 +247,11 @@ def _parse_purchase(request: WireRequest) -> OrderNumber:
     if app.lower().startswith(_MULTI_POOL):
         pool_id = _pool_of(fields.get("provider_id"))
     return OrderNumber(
-        account_id=_account(request),
+        account_id=account_of(request),
         service_id=service.id,
         country=COUNTRY,
-        service_label=_label(fields.get("app_name"), app[:LABEL_LENGTH_MAX], "app_name"),
-        country_label=_label(fields.get("country_name"), COUNTRY_ID, "country_name"),
+        service_label=read_label(fields.get("app_name"), app[:LABEL_LENGTH_MAX], "app_name"),
+        country_label=read_label(fields.get("country_name"), COUNTRY_ID, "country_name"),
         seconds=request.settings.activation_seconds,
         now=request.now,
         base_currency=request.settings.base_currency,
@@ -329,25 +259,15 @@ def _parse_purchase(request: WireRequest) -> OrderNumber:
         # A reserved pool has a code and a price of its own, so no other code may be charged for it.
         common_only=not own_pool,
         sandbox_seconds=request.settings.sandbox_sms_seconds,
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=read_idempotency_key(request),
     )
-
-
-def _idempotency_key(request: WireRequest) -> str | None:
-    key = request.header(b"idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX or not key.isprintable():
-        problem = f"The Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} printable characters."
-        raise Refusal(Refused.MALFORMED, problem=problem)
-    return key
 
 
 def _pool_of(value: object) -> PoolId | None:
     """The pool a provider id names. Refuses: NO_NUMBERS when it can name none."""
     if value is None or value == "":
         return None
-    text = _text(value)
+    text = read_text(value)
     if text is None or not (text.isascii() and text.isdigit() and int(text[:16]) <= ID_MAX):
         raise Refusal(Refused.NO_NUMBERS)
     return PoolId(int(text[:16]))
@@ -379,10 +299,8 @@ def _slugs_by_code() -> Mapping[str, str]:
 
 
 def _parse_check(request: WireRequest) -> CheckActivation:
-    activation_id = _activation_id(request.value)
-    if activation_id is None:
-        raise Refusal(Refused.UNKNOWN_LEASE)
-    return CheckActivation(_account(request), activation_id)
+    activation_id = path_activation_id(request)
+    return CheckActivation(account_of(request), activation_id)
 
 
 class _CheckMany(list[CheckActivation]):
@@ -392,14 +310,14 @@ class _CheckMany(list[CheckActivation]):
 
 
 def _parse_check_all(request: WireRequest) -> _CheckMany:
-    ids = _fields(request.body).get("ids")
+    ids = read_fields(request.body).get("ids")
     if not isinstance(ids, list) or not ids:
         raise Refusal(Refused.MALFORMED, problem="The ids field must be an array of activation ids.")
     if len(ids) > CHECK_ALL_MAX:
         raise Refusal(Refused.MALFORMED, problem=f"The ids field may have {CHECK_ALL_MAX} items at most.")
-    asked = [(_shown_id(one), _activation_id(one)) for one in ids]
+    asked = [(_shown_id(one), read_activation_id(one)) for one in ids]
     checks = _CheckMany(
-        CheckActivation(_account(request), activation_id)
+        CheckActivation(account_of(request), activation_id)
         for activation_id in dict.fromkeys(activation_id for _, activation_id in asked)
         if activation_id is not None
     )
@@ -412,63 +330,18 @@ def _shown_id(value: object) -> str:
 
 
 def _parse_cancel(request: WireRequest) -> ActOnActivation:
-    activation_id = _activation_id(request.value)
-    if activation_id is None:
-        raise Refusal(Refused.UNKNOWN_LEASE)
+    activation_id = path_activation_id(request)
     return ActOnActivation(
-        _account(request), activation_id, request.now, request.settings.server7_cancel_after_seconds
+        account_of(request), activation_id, request.now, request.settings.server7_cancel_after_seconds
     )
 
-
-def _parse_history(request: WireRequest) -> ListActivations:
-    query = request.query
-    status = query.get("status")
-    chosen = None
-    if status:
-        chosen = _FILTERS.get(status.lower())
-        if chosen is None:
-            problem = "The status must be completed, waiting or cancelled."
-            raise Refusal(Refused.MALFORMED, problem=problem)
-    return ListActivations(
-        _account(request),
-        chosen,
-        page=_count(query.get("page"), "page", 1, PAGE_MAX),
-        per_page=_count(query.get("per_page"), "per_page", PER_PAGE_DEFAULT, PER_PAGE_MAX),
-    )
-
-
-def _count(text: str | None, field: str, default: int, most: int) -> int:
-    """A positive number; one that is too large counts as the largest."""
-    if text is None or text == "":
-        return default
-    if not (text.isascii() and text.isdigit() and int(text[:10]) > 0):
-        raise Refusal(Refused.MALFORMED, problem=f"The {field} must be a positive integer.")
-    return min(int(text[:10]), most)
-
-
-_FILTERS = {
-    "completed": HistoryFilter.COMPLETED,
-    "waiting": HistoryFilter.WAITING,
-    "cancelled": HistoryFilter.CANCELED,
-}
 
 # Writing
-
-_STATUSES = {
-    State.ACQUIRING: "Waiting",
-    State.WAITING: "Waiting",
-    State.RECEIVED: "Completed",
-    State.WAITING_AGAIN: "Completed",
-    State.FINISHED: "Completed",
-    State.CANCELED: "Cancelled",
-    State.EXPIRED: "Expired",
-    State.FAILED: "Rejected",
-}
 
 
 def _render_balance(balance: Balance, _: AccountId, caller: Caller) -> WireResponse:
     return json_response(
-        BalanceAnswer(data=BalanceData(_amount(balance.available), balance.currency, caller.email))
+        BalanceAnswer(data=BalanceData(amount(balance.available), balance.currency, caller.email))
     )
 
 
@@ -489,14 +362,14 @@ def _apps(offers: Sequence[PricedOffer]) -> list[App]:
     service = load_catalog().service_at(offers[0].offer.service_id)
     reserved = [one for one in offers if one.offer.reserved_for is not None]
     common = [one for one in offers if one.offer.reserved_for is None]
-    apps = [App(service.name, service.name, _amount(one.price), []) for one in common[:1] if len(common) == 1]
+    apps = [App(service.name, service.name, amount(one.price), []) for one in common[:1] if len(common) == 1]
     apps += [
-        App(f"{service.slug}-{one.offer.pool_id}", service.name, _amount(one.price), []) for one in reserved
+        App(f"{service.slug}-{one.offer.pool_id}", service.name, amount(one.price), []) for one in reserved
     ]
     if len(common) > 1:
         code = codes.services.handler_of(service.slug) or service.slug
-        providers = [Provider(str(one.offer.pool_id), _amount(one.price), one.offer.stock) for one in common]
-        apps.append(App(_MULTI_POOL + code, service.name, _amount(common[0].price), providers))
+        providers = [Provider(str(one.offer.pool_id), amount(one.price), one.offer.stock) for one in common]
+        apps.append(App(_MULTI_POOL + code, service.name, amount(common[0].price), providers))
     for number, app in enumerate(apps[1:], start=2):
         app.name = f"{service.name} {number}"
     return apps
@@ -510,15 +383,15 @@ def _render_purchase(order: Order, _: OrderNumber, __: Caller) -> WireResponse:
                 order.msisdn,
                 order.service_label,
                 order.country_label,
-                _amount(order.price),
-                _amount(order.available),
+                amount(order.price),
+                amount(order.available),
             )
         )
     )
 
 
 def _check_data(activation: Activation) -> CheckData:
-    status = _STATUSES[activation.state]
+    status = STATUSES[activation.state]
     return CheckData(str(activation.id), status, activation.code, activation.msisdn)
 
 
@@ -535,7 +408,7 @@ def _render_check_all(results: Sequence[Activation | Refusal], checks: _CheckMan
             items.append(UnresolvedItem(shown, "Invalid"))
         elif not isinstance(result, Activation):
             items.append(UnresolvedItem(shown, "Not Found"))
-        elif _STATUSES[result.state] in ("Waiting", "Completed"):
+        elif STATUSES[result.state] in ("Waiting", "Completed"):
             items.append(_check_data(result))
         else:
             # Closed without a code: nothing will come of it any more, which is what Invalid tells a poller.
@@ -544,54 +417,15 @@ def _render_check_all(results: Sequence[Activation | Refusal], checks: _CheckMan
 
 
 def _render_cancel(closed: Closed, _: ActOnActivation, __: Caller) -> WireResponse:
-    data = CancelData(str(closed.activation_id), _amount(closed.refunded), _amount(closed.available))
+    data = CancelData(str(closed.activation_id), amount(closed.refunded), amount(closed.available))
     return json_response(CancelAnswer(data=data))
 
 
 def _render_history(page: ActivationPage, command: ListActivations, _: Caller) -> WireResponse:
-    orders = [
-        HistoryItem(
-            activation_id=str(one.id),
-            phone_number=one.msisdn,
-            service=one.service_label,
-            country=one.country_label,
-            status=_STATUSES[one.state],
-            code=one.code,
-            amount_charged=_amount(one.price),
-            created_at=one.ordered_at.isoformat(timespec="seconds"),
-            completed_at=one.received_at.isoformat(timespec="seconds") if one.received_at else None,
-        )
-        for one in page.activations
-    ]
-    last_page = max(1, -(-page.total // command.per_page))
-    pagination = Pagination(command.page, command.per_page, page.total, last_page)
-    return json_response(HistoryAnswer(data=HistoryData(orders, pagination)))
+    return json_response(HistoryAnswer(data=history_data(page, command)))
 
 
 # Refusing
-
-
-def _row(status: int, code: str, error: str) -> Row:
-    response = json_response(Failure(error=error, code=code), status)
-    return lambda refusal, noun: response
-
-
-def _malformed(refusal: Refusal, noun: str) -> WireResponse:
-    problem = str(refusal.facts.get("problem") or "The request could not be read.")
-    return json_response(Failure(error=problem, code="VALIDATION_ERROR"), 422)
-
-
-def _over_budget(refusal: Refusal, noun: str) -> WireResponse:
-    seconds = refusal.facts["seconds"]
-    error = f"Too many {noun} attempts. Please wait {seconds}s."
-    return json_response(
-        Failure(error=error, code="RATE_LIMITED"), 429, ((b"retry-after", str(seconds).encode()),)
-    )
-
-
-def _too_early(refusal: Refusal, noun: str) -> WireResponse:
-    error = f"Cancellation not yet allowed. Please wait {refusal.facts['seconds']} more second(s)."
-    return json_response(Failure(error=error, code="TOO_EARLY"), 422)
 
 
 def _code_received(refusal: Refusal, noun: str) -> WireResponse:
@@ -606,62 +440,66 @@ def _code_received(refusal: Refusal, noun: str) -> WireResponse:
 def _closed(refusal: Refusal, noun: str) -> WireResponse:
     """Cancelling what has expired or was cancelled is a success that moves nothing: the money is back already."""
     facts: Mapping[str, Any] = refusal.facts
-    data = CancelData(str(facts["activation_id"]), _amount(facts["refunded"]), _amount(facts["available"]))
+    data = CancelData(str(facts["activation_id"]), amount(facts["refunded"]), amount(facts["available"]))
     return json_response(CancelAnswer(data=data))
 
 
-_NOT_OFFERED = _row(
+_NOT_OFFERED = row(
     422,
     "PRICE_VERIFICATION_FAILED",
     "Service price could not be verified. Please fetch /apps again and retry.",
 )
-_NOT_FOUND = _row(404, "NOT_FOUND", "Activation not found.")
-_OUT_OF_STOCK = _row(503, "OUT_OF_STOCK", "No numbers available right now. Please try again shortly.")
-_PROVIDER_ERROR = _row(502, "PROVIDER_ERROR", "The upstream provider failed. Please retry in a few seconds.")
+_NOT_FOUND = row(404, "NOT_FOUND", "Activation not found.")
+_OUT_OF_STOCK = row(503, "OUT_OF_STOCK", "No numbers available right now. Please try again shortly.")
+_PROVIDER_ERROR = row(502, "PROVIDER_ERROR", "The upstream provider failed. Please retry in a few seconds.")
 
 REFUSALS = RefusalTable(
     {
-        Refused.NO_KEY: _row(401, "UNAUTHENTICATED", "Missing API key."),
-        Refused.WRONG_KEY: _row(401, "UNAUTHENTICATED", "Invalid API key."),
-        Refused.KEY_DISABLED: _row(401, "UNAUTHENTICATED", "This API key is switched off."),
-        Refused.KEY_SCOPE: _row(401, "UNAUTHENTICATED", "This API key may not do that."),
-        Refused.ADDRESS_NOT_ALLOWED: _row(
+        Refused.NO_KEY: row(401, "UNAUTHENTICATED", "Missing API key."),
+        Refused.WRONG_KEY: row(401, "UNAUTHENTICATED", "Invalid API key."),
+        Refused.KEY_DISABLED: row(401, "UNAUTHENTICATED", "This API key is switched off."),
+        Refused.KEY_SCOPE: row(401, "UNAUTHENTICATED", "This API key may not do that."),
+        Refused.ADDRESS_NOT_ALLOWED: row(
             401, "UNAUTHENTICATED", "This API key may not be used from this address."
         ),
-        Refused.ACCOUNT_SUSPENDED: _row(403, "ACCOUNT_SUSPENDED", "Your account has been blocked."),
-        Refused.ACCOUNT_LOCKED: _row(403, "ACCOUNT_LOCKED", "Your account is temporarily locked."),
-        Refused.OVER_BUDGET: _over_budget,
-        Refused.MALFORMED: _malformed,
-        Refused.TOO_LARGE: _row(413, "VALIDATION_ERROR", "The request body is too large."),
-        Refused.UNKNOWN_METHOD: _row(404, "NOT_FOUND", "There is no such endpoint."),
-        Refused.UNKNOWN_COUNTRY: _row(422, "INVALID_COUNTRY", "Country not supported. Use USA."),
+        Refused.ACCOUNT_SUSPENDED: row(403, "ACCOUNT_SUSPENDED", "Your account has been blocked."),
+        Refused.ACCOUNT_LOCKED: row(403, "ACCOUNT_LOCKED", "Your account is temporarily locked."),
+        Refused.OVER_BUDGET: over_budget,
+        Refused.MALFORMED: malformed,
+        Refused.TOO_LARGE: row(413, "VALIDATION_ERROR", "The request body is too large."),
+        Refused.UNKNOWN_METHOD: row(404, "NOT_FOUND", "There is no such endpoint."),
+        Refused.UNKNOWN_COUNTRY: row(422, "INVALID_COUNTRY", "Country not supported. Use USA."),
         Refused.UNKNOWN_SERVICE: _NOT_OFFERED,
         Refused.SERVICE_PROHIBITED: _NOT_OFFERED,
         Refused.NOT_PRICED: _NOT_OFFERED,
         Refused.NO_RATE: _NOT_OFFERED,
         Refused.NO_NUMBERS: _OUT_OF_STOCK,
         Refused.UNKNOWN_POOL: _OUT_OF_STOCK,
-        Refused.INSUFFICIENT_FUNDS: _row(400, "INSUFFICIENT_BALANCE", "Insufficient wallet balance."),
-        Refused.IDEMPOTENCY_KEY_REUSED: _row(
+        Refused.INSUFFICIENT_FUNDS: row(400, "INSUFFICIENT_BALANCE", "Insufficient wallet balance."),
+        Refused.IDEMPOTENCY_KEY_REUSED: row(
             409, "CONCURRENT_ERROR", "This Idempotency-Key was used for another order."
         ),
         Refused.UNKNOWN_LEASE: _NOT_FOUND,
         Refused.UNKNOWN_ACCOUNT: _NOT_FOUND,
-        Refused.TOO_EARLY: _too_early,
+        Refused.TOO_EARLY: too_early,
         Refused.CODE_RECEIVED: _code_received,
         Refused.LEASE_CLOSED: _closed,
         Refused.UPSTREAM_FAILED: _PROVIDER_ERROR,
-        Refused.BUSY: _row(409, "CONCURRENT_ERROR", "The platform is busy. Please retry in a moment."),
-        Refused.INTERNAL: _row(500, "SERVER_ERROR", "Internal server error."),
+        Refused.BUSY: row(409, "CONCURRENT_ERROR", "The platform is busy. Please retry in a moment."),
+        Refused.INTERNAL: row(500, "SERVER_ERROR", "Internal server error."),
     },
-    unreachable=frozenset(
+    unreachable=LOGIN_REFUSALS
+    | FUNDING_REFUSALS
+    | frozenset(
         {
             Refused.UNKNOWN_PERIOD,
             Refused.NOT_CONFIRMED,
             Refused.NUMBER_IN_USE,
+            Refused.NO_CONSENT,
             Refused.ALREADY_REFERRED,
             Refused.UNKNOWN_DELIVERY,
             Refused.PRICE_TOO_HIGH,
+            Refused.PRICE_CHANGED,
             Refused.UNKNOWN_NUMBER,
             Refused.NUMBER_TAKEN,
             Refused.POOL_TAKEN,
@@ -677,7 +515,7 @@ ACTIONS = {
     ("GET", "/balance"): Action(
         "The wallet's balance",
         Scope.READ,
-        _account,
+        account_of,
         InTransaction(wallet.balance),
         _render_balance,
         BalanceAnswer,
@@ -761,16 +599,12 @@ ACTIONS = {
     ("GET", "/history"): Action(
         "The account's activations, newest first",
         Scope.READ,
-        _parse_history,
+        parse_history,
         InTransaction(activations.list_activations),
         _render_history,
         HistoryAnswer,
         refuses=(Refused.MALFORMED,),
-        parameters=(
-            Parameter("status", "completed, waiting or cancelled"),
-            Parameter("page", "From 1.", "integer"),
-            Parameter("per_page", "20 when left out, 100 at most.", "integer"),
-        ),
+        parameters=HISTORY_PARAMETERS,
         noun="history",
     ),
 }

@@ -4,32 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_network
 
 import asyncpg
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from simyard.base.clock import Clock, SystemClock
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.lanes import Lanes
+from simyard.core.loyalty.model import Loyalty
 from simyard.core.numbers import service as numbers
+from simyard.core.steps import Steps
+from simyard.core.webhooks.model import Announcement
 from simyard.db import migrate
 from simyard.db.database import Database, DatabaseUnusable
 from simyard.edge import cli, docs_pages, health
+from simyard.edge.dialects.daisysim import v1 as virtual
 from simyard.edge.dialects.daisysim import v2 as server7
+from simyard.edge.dialects.daisysim import webhook as daisysim_webhook
+from simyard.edge.dialects.onlinesim import demo as onlinesim_demo
+from simyard.edge.dialects.onlinesim import dialect as onlinesim
+from simyard.edge.dialects.onlinesim import webhook as onlinesim_webhook
 from simyard.edge.dialects.onlinesim_reseller import v2 as reseller
+from simyard.edge.dialects.quicksim import dialect as quicksim
+from simyard.edge.funding import FundingEndpoints
 from simyard.edge.http import DialectApp
 from simyard.edge.wire import Dialect
 from simyard.settings import Settings
+from simyard.workers import identity
+from simyard.workers.funding import FundingSteps, provider_of
+from simyard.workers.identity import IssuerKeys
+from simyard.workers.logins import LoginSteps, Passwords
 from simyard.workers.loops import Workers
+from simyard.workers.outgoing import OutgoingClient
 
 log = logging.getLogger(__name__)
 
-DIALECTS: tuple[Dialect, ...] = (server7.DIALECT, reseller.DIALECT)
+# Onlinesim's `/api` holds the places of others, which must be looked at first.
+DIALECTS: tuple[Dialect, ...] = (
+    virtual.DIALECT,
+    server7.DIALECT,
+    reseller.DIALECT,
+    quicksim.DIALECT,
+    onlinesim_demo.DIALECT,
+    onlinesim.DIALECT,
+)
+
+# Whose words accounts are told of messages in.
+WEBHOOK_FORMATS: Mapping[str, Callable[[Announcement], bytes]] = {
+    daisysim_webhook.FORMAT: daisysim_webhook.render,
+    "onlinesim": onlinesim_webhook.render,
+}
 
 
 async def prepare(url: str) -> list[str]:
@@ -64,6 +94,7 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
     """The web application on a prepared database. With workers, it also does what is due."""
     time = clock or SystemClock()
     served = [_Served(dialect) for dialect in DIALECTS]
+    deposits = FundingEndpoints(settings, time)
     ready: list[Database] = []
 
     async def problem() -> str | None:
@@ -92,26 +123,43 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
                 slots=settings.lane_slots,
                 batch_max=settings.lane_batch_max,
                 queue_max=settings.lane_queue_max,
+                loyalty=Loyalty(settings.loyalty_tiers, settings.base_currency),
             )
             stack.push_async_callback(lanes.close)
             if with_workers:
-                await stack.enter_async_context(_working(Workers(durable, url, time, settings)))
+                workers = Workers(durable, url, time, settings, webhook_formats=WEBHOOK_FORMATS)
+                await stack.enter_async_context(_working(workers))
+            passwords = Passwords()
+            stack.callback(passwords.close)
+            steps = Steps(
+                logins=LoginSteps(durable, time, settings, passwords, _issuer_keys(settings, time)),
+                funding=funding_of(settings, durable, time),
+            )
             for one in served:
                 one.app = DialectApp(
-                    one.dialect, lanes=lanes, database=durable, clock=time, settings=settings
+                    one.dialect, lanes=lanes, database=durable, clock=time, settings=settings, steps=steps
                 )
+            deposits.open(durable, lanes)
             ready.append(durable)
             yield
             ready.clear()
 
     return Starlette(
         routes=[
-            *(Mount(one.dialect.prefix, app=one) for one in served),
+            *(Mount(path, one) for one in served for path in one.dialect.mounts or (one.dialect.prefix,)),
+            *(Route(path, one) for one in served for path in one.dialect.stray_paths),
+            *deposits.routes(),
             *health.routes(problem),
             *docs_pages.routes(DIALECTS),
         ],
         lifespan=lifespan,
     )
+
+
+def _issuer_keys(settings: Settings, clock: Clock) -> IssuerKeys:
+    # The address is the operator's own word, so it may lie in his network.
+    client = OutgoingClient(networks_allowed=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+    return IssuerKeys(identity.fetching(client, settings.oidc_keys_url), clock)
 
 
 async def _connect(settings: Settings, url: str, *, synchronous_commit: bool) -> Database:
@@ -130,6 +178,11 @@ async def _working(workers: Workers) -> AsyncIterator[None]:
         await running
 
 
+def funding_of(settings: Settings, database: Database, clock: Clock | None = None) -> FundingSteps:
+    """Deposits by way of the provider the settings name."""
+    return FundingSteps(database, provider_of(settings, database), clock or SystemClock())
+
+
 def main() -> None:
     """The `simyard` command."""
-    cli.main(obj=cli.Wiring(prepare=prepare, build=build))
+    cli.main(obj=cli.Wiring(prepare=prepare, build=build, funding=funding_of))

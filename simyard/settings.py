@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
@@ -26,6 +28,17 @@ Value = TypeVar("Value")
 
 class SettingsInvalid(Exception):
     """Environment variables that cannot be used; the message has a line for each."""
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """Where mail is handed over. `tls`: encrypted from the first byte on; else by STARTTLS."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,29 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _yes_or_no(text: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError("must be true or false")
+    return words[text.lower()]
+
+
+def _optional_currency(text: str) -> str | None:
+    return _currency(text) if text else None
+
+
+def _token_page(text: str) -> str:
+    if text and (not re.match(r"https?://", text) or "{token}" not in text):
+        raise ValueError("must be an address such as https://shop.example.com/verify?token={token}")
+    return text
+
+
+def _https(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError("must be an address such as https://accounts.example.com")
+    return text
+
+
 def _currency(text: str) -> str:
     if not re.fullmatch(r"[A-Z]{3}", text):
         raise ValueError("must be a currency code of three capital letters, such as USD")
@@ -122,10 +158,53 @@ def _loyalty_tiers(text: str) -> tuple[LoyaltyTier, ...]:
     return tuple(tiers)
 
 
-def _setting(description: str, read: Callable[[str], Value], default: str) -> Value:
-    """A field whose default is written as an operator would write it."""
-    metadata = {"description": description, "read": read, "default": default}
-    return dataclasses.field(default_factory=lambda: read(default), metadata=metadata)
+def _server_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_server = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_server = False
+    if not is_server or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must be a server's address such as https://api.example.com")
+    return text.rstrip("/")
+
+
+_SMTP_PORTS = {"smtp": 587, "smtps": 465}
+
+
+def _smtp_server(text: str) -> SmtpServer | None:
+    if not text:
+        return None
+    form = "must be such as smtp://user:password@mail.example.com:587 or smtps://mail.example.com"
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _SMTP_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise ValueError(form) from None
+    if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(form)
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must name both a user and a password, or neither")
+    return SmtpServer(
+        parts.hostname,
+        port,
+        parts.scheme == "smtps",
+        None if parts.username is None else unquote(parts.username),
+        None if parts.password is None else unquote(parts.password),
+    )
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text)
+    if not re.fullmatch(r"[^@\s]+@[!-~]+", address) or re.search(r"[\r\n]", text):
+        raise ValueError("must be an address such as Simyard <simyard@example.com>")
+    return formataddr((name, address))
+
+
+def _setting(description: str, read: Callable[[str], Value], default: str, *, secret: bool = False) -> Value:
+    """A field whose default is written as an operator would write it. A secret is not shown where it is refused."""
+    metadata = {"description": description, "read": read, "default": default, "secret": secret}
+    return dataclasses.field(default_factory=lambda: read(default), metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +253,11 @@ class Settings:
     onlinesim_guard_seconds: int = _setting(
         "How long Onlinesim refuses to close an order after it was made.", _integer(0, 86_400), "120"
     )
+    rental_confirm_seconds: int = _setting(
+        "How long a rental waits for its first SMS before it ends and is paid back.",
+        _integer(1, 86_400),
+        "1200",
+    )
     number_online_seconds: int = _setting(
         "How recent a supplier's last report of a number must be for it to be sold.",
         _integer(1, 604_800),
@@ -188,10 +272,89 @@ class Settings:
     supplier_share_percent: int = _setting(
         "A supplier's share of a captured price, where its pool names none.", _integer(0, 100), "70"
     )
+    referral_share_percent: int = _setting(
+        "A referrer's share of what an account spends, out of the platform's margin; fixed when the account is added.",
+        _integer(0, 100),
+        "5",
+    )
     loyalty_tiers: tuple[LoyaltyTier, ...] = _setting(
         "Cashback tiers as name:percent:USD spent, separated by commas.",
         _loyalty_tiers,
         "Bronze:0:0,Silver:10:20,Gold:15:100,Platinum:20:500",
+    )
+
+    # deposits
+    funding_provider: str = _setting(
+        "Who takes deposits: `sandbox` makes accounts for money that does not exist, `paystack` makes bank accounts in "
+        "Nigeria.",
+        _one_of("sandbox", "paystack"),
+        "sandbox",
+    )
+    paystack_secret_key: str = _setting(
+        "Secret key of the Paystack integration. Calls are made and notifications are verified with it.",
+        _text,
+        "",
+        secret=True,
+    )
+    paystack_url: str = _setting("Where Paystack's API is.", _server_url, "https://api.paystack.co")
+
+    # logins
+    access_token_seconds: int = _setting(
+        "How long an access token is good for.", _integer(60, 604_800), "86400"
+    )
+    refresh_token_days: int = _setting(
+        "How long a refresh token is good for, when it is not used.", _integer(1, 365), "30"
+    )
+    login_failures_max: int = _setting(
+        "Wrong passwords in a row after which nobody can log in with an email for a time.",
+        _integer(1, 1000),
+        "10",
+    )
+    login_address_failures_max: int = _setting(
+        "Wrong passwords from one address after which nobody can log in from there for a time.",
+        _integer(1, 1_000_000),
+        "100",
+    )
+    login_lock_seconds: int = _setting(
+        "How long that time is; an operator opens an account sooner with `simyard account activate`.",
+        _integer(1, 86_400),
+        "900",
+    )
+    login_attempts_per_minute: int = _setting(
+        "Requests about logins one address may send in a minute; scaled as budgets are.",
+        _integer(1, 1_000_000),
+        "100",
+    )
+    registration_open: bool = _setting(
+        "Whether anybody may open a buyer's account, by registering or by a credential of the trusted issuer.",
+        _yes_or_no,
+        "true",
+    )
+    registration_currency: str | None = _setting(
+        "Currency of the wallets of those who register. Empty: the base currency.", _optional_currency, ""
+    )
+    verify_email_url: str = _setting(
+        "Page that takes the token which verifies an email, `{token}` in its place. Empty: the mail has the token alone.",
+        _token_page,
+        "",
+    )
+    reset_password_url: str = _setting(
+        "Page that takes the token which resets a password, `{token}` in its place. Empty: the mail has the token alone.",
+        _token_page,
+        "",
+    )
+    oidc_issuer: str = _setting(
+        "Who vouches for those who log in with a credential (OpenID Connect), as its tokens name it.",
+        _https,
+        "https://accounts.google.com",
+    )
+    oidc_client_id: str = _setting(
+        "Whom such credentials must be meant for: the client id the issuer gave you. Empty: none are taken.",
+        _text,
+        "",
+    )
+    oidc_keys_url: str = _setting(
+        "Where the issuer publishes its keys.", _https, "https://www.googleapis.com/oauth2/v3/certs"
     )
 
     # how long things are kept
@@ -218,6 +381,17 @@ class Settings:
         "Size of a body that reports numbers, at most.", _integer(1024, 1024**3), str(16 * 1024**2)
     )
 
+    # mail
+    smtp_url: SmtpServer | None = _setting(
+        "Where mail is handed over: `smtp://user:password@host:587` or `smtps://user:password@host`. `smtp` is "
+        "encrypted by STARTTLS, always when there is a password, else where the server offers it, to this machine "
+        "never. Empty: mail is written to files in `mail` in the data folder.",
+        _smtp_server,
+        "",
+        secret=True,
+    )
+    mail_from: str = _setting("Sender of mail.", _mailbox, "Simyard <simyard@localhost>")
+
     # webhooks
     webhook_networks_allowed: tuple[Network, ...] = _setting(
         "Private networks webhooks may be sent to, separated by commas. Empty: public addresses only.",
@@ -237,8 +411,12 @@ class Settings:
             try:
                 values[field.name] = field.metadata["read"](text.strip())
             except ValueError as error:
-                # A URL may hold a password; no reader of a secret refuses, so what is shown here is none.
-                problems.append(f"{variable(field.name)}={text!r}: {error}")
+                shown = "" if field.metadata["secret"] else f"={text!r}"
+                problems.append(f"{variable(field.name)}{shown}: {error}")
+        if values.get("funding_provider") == "paystack" and not values.get("paystack_secret_key"):
+            problems.append(
+                f"{variable('paystack_secret_key')}: must be set to take deposits by way of paystack"
+            )
         if problems:
             raise SettingsInvalid("\n".join(problems))
         _warn_of_unknown(cls, env)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from simyard.base import money
 from simyard.base.clock import ManualClock
-from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
+from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, RentalId, ServiceId
 from simyard.base.refusals import Refusal
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
@@ -17,14 +17,20 @@ from simyard.core.accounts.model import AddAccount, IssueKey, Role, Scope
 from simyard.core.activations import service as activations
 from simyard.core.activations.model import (
     Activation,
+    ActivationView,
     ActOnActivation,
     CheckActivation,
+    CloseActivation,
     Closed,
+    LookAtActivations,
     Order,
     OrderNumber,
 )
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.idempotency import service as idempotency
+from simyard.core.loyalty import service as loyalties
+from simyard.core.loyalty.model import NO_LOYALTY, Standing, StandingOf
 from simyard.core.messages import service as messages
 from simyard.core.messages.model import IncomingMessage, Receipt
 from simyard.core.numbers import service as numbers
@@ -33,11 +39,24 @@ from simyard.core.pools import service as pools
 from simyard.core.pools.model import AddPool, Pool, PoolKind
 from simyard.core.pricing import service as pricing
 from simyard.core.pricing.model import Offer
+from simyard.core.referrals import service as referrals
+from simyard.core.rentals import service as rentals
+from simyard.core.rentals.model import (
+    ActOnRental,
+    CountryOffer,
+    ExtendRental,
+    ListRentalOffers,
+    LookAtRentals,
+    OrderRental,
+    Rental,
+    RentalView,
+)
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Balance, Verification
 from simyard.db.database import Database
 
 ACTIVATION_SECONDS = 1200
+CONFIRM_SECONDS = 1200
 ONLINE_SECONDS = 600
 CONSENT = "The owners of these numbers agreed in writing."
 SHARE_BASIS_POINTS = 7000
@@ -82,6 +101,8 @@ class World:
     def __init__(self, database: Database, clock: ManualClock) -> None:
         self.database = database
         self.clock = clock
+        # Tests that look at it set tiers.
+        self.loyalty = NO_LOYALTY
         self._named = 0
         self._numbered = 0
         self._deposits = 0
@@ -150,6 +171,16 @@ class World:
                 tx, account_id, service, proof="a letter", actor="test", now=self.clock.now()
             )
 
+    async def refer(self, referrer: AccountId, referred: AccountId, *, share_basis_points: int = 500) -> None:
+        async with self.database.transaction() as tx:
+            await referrals.add(
+                tx, referrer, referred, share_basis_points, base_currency="USD", now=self.clock.now()
+            )
+
+    async def referral_income(self, account_id: AccountId) -> int:
+        async with self.database.transaction() as tx:
+            return await referrals.income(tx, account_id)
+
     # what is on sale
 
     async def add_direct_pool(
@@ -167,8 +198,10 @@ class World:
             name, PoolKind.DIRECT, supplier, share_basis_points, reserved_for, rent_allowed, consent
         )
 
-    async def add_sandbox_pool(self, listed: Sequence[ReportedNumber], name: str | None = None) -> Pool:
-        pool = await self._add_pool(name, PoolKind.SANDBOX, None, 0, None, False, CONSENT)
+    async def add_sandbox_pool(
+        self, listed: Sequence[ReportedNumber], name: str | None = None, *, rent_allowed: bool = False
+    ) -> Pool:
+        pool = await self._add_pool(name, PoolKind.SANDBOX, None, 0, None, rent_allowed, CONSENT)
         async with self.database.transaction() as tx:
             await numbers.stock_sandbox(tx, pool, listed)
         return pool
@@ -286,6 +319,7 @@ class World:
         operator_id: OperatorId | None = None,
         excluded: tuple[str, ...] = (),
         price_max: str | None = None,
+        price_exact: str | None = None,
         key: str | None = None,
         seconds: int = ACTIVATION_SECONDS,
         sandbox_seconds: float = 5,
@@ -304,6 +338,7 @@ class World:
             operator_id=operator_id,
             excluded=excluded,
             price_max=micros(price_max) if price_max is not None else None,
+            price_exact=micros(price_exact) if price_exact is not None else None,
             sandbox_seconds=sandbox_seconds,
             idempotency_key=key,
         )
@@ -341,6 +376,32 @@ class World:
         async with self.database.transaction() as tx:
             return await activations.finish(tx, self.acting(buyer, activation_id))
 
+    async def close(
+        self,
+        buyer: AccountId,
+        activation_id: ActivationId,
+        *,
+        locked_seconds: int = 0,
+        ban: bool = False,
+    ) -> Closed:
+        command = CloseActivation(buyer, activation_id, self.clock.now(), locked_seconds, ban)
+        async with self.database.transaction() as tx:
+            return await activations.close(tx, command)
+
+    async def look_batch(
+        self, commands: Sequence[LookAtActivations]
+    ) -> list[tuple[ActivationView, ...] | Refusal]:
+        async with self.database.connection() as tx:
+            return await activations.look(tx, commands)
+
+    async def look(
+        self, buyer: AccountId, activation_id: ActivationId | None = None
+    ) -> tuple[ActivationView, ...]:
+        (result,) = await self.look_batch([LookAtActivations(buyer, activation_id)])
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
     async def request_next(self, buyer: AccountId, activation_id: ActivationId) -> None:
         async with self.database.transaction() as tx:
             await activations.request_next(tx, self.acting(buyer, activation_id))
@@ -348,6 +409,113 @@ class World:
     async def expire(self, *, limit: int = 500) -> int:
         async with self.database.transaction() as tx:
             return await activations.expire(tx, limit=limit, now=self.clock.now())
+
+    # rentals
+
+    async def set_tariff(
+        self, days: int, amount: str, *, country: str = "GB", pool: Pool | None = None
+    ) -> None:
+        async with self.database.transaction() as tx:
+            await rentals.set_price(
+                tx, country, days, micros(amount), pool.id if pool else None, self.clock.now()
+            )
+
+    async def rentable(
+        self,
+        count: int,
+        *,
+        tariffs: Mapping[int, str] | None = None,
+        currency: str = "USD",
+        share_basis_points: int = SHARE_BASIS_POINTS,
+    ) -> tuple[AccountId, Pool, list[str]]:
+        """A supplier with one direct pool, that many British numbers in it that may be rented, and the pool's own tariffs.
+
+        It never goes offline.
+        """
+        supplier = await self.add_supplier(currency)
+        pool = await self.add_direct_pool(supplier, share_basis_points=share_basis_points, rent_allowed=True)
+        listed = self.msisdns(count)
+        await self.report(supplier, [reported(msisdn, rent=True) for msisdn in listed], online_seconds=10**9)
+        for days, amount in (tariffs or {1: "1", 7: "5", 30: "15"}).items():
+            await self.set_tariff(days, amount, pool=pool)
+        return supplier, pool, listed
+
+    def rental_command(
+        self,
+        buyer: AccountId,
+        days: int = 1,
+        country: str = "GB",
+        *,
+        auto_extend: bool = False,
+        pool: Pool | None = None,
+        excluded: tuple[str, ...] = (),
+        key: str | None = None,
+        confirm_seconds: int = CONFIRM_SECONDS,
+        sandbox_seconds: float = 5,
+    ) -> OrderRental:
+        return OrderRental(
+            account_id=buyer,
+            country=country,
+            days=days,
+            auto_extend=auto_extend,
+            confirm_seconds=confirm_seconds,
+            now=self.clock.now(),
+            base_currency="USD",
+            pool_id=pool.id if pool else None,
+            excluded=excluded,
+            sandbox_seconds=sandbox_seconds,
+            idempotency_key=key,
+        )
+
+    async def rent(self, buyer: AccountId, days: int = 1, **wishes: Any) -> Rental:
+        """Takes what `rental_command` takes."""
+        async with self.database.transaction() as tx:
+            return await rentals.order(tx, self.rental_command(buyer, days, **wishes))
+
+    async def look_at_rentals(
+        self,
+        buyer: AccountId,
+        rental_id: RentalId | None = None,
+        *,
+        page: int = 1,
+        per_page: int | None = None,
+    ) -> list[RentalView]:
+        async with self.database.transaction() as tx:
+            return await rentals.look(tx, LookAtRentals(buyer, rental_id, "USD", page, per_page))
+
+    async def rental(self, buyer: AccountId, rental_id: RentalId) -> Rental:
+        (view,) = await self.look_at_rentals(buyer, rental_id)
+        return view.rental
+
+    async def extend_rental(
+        self, buyer: AccountId, rental_id: RentalId, days: int = 1, *, key: str | None = None
+    ) -> Rental:
+        command = ExtendRental(buyer, rental_id, days, self.clock.now(), "USD", key)
+        async with self.database.transaction() as tx:
+            return await rentals.extend(tx, command)
+
+    async def close_rental(self, buyer: AccountId, rental_id: RentalId) -> Rental:
+        async with self.database.transaction() as tx:
+            return await rentals.close(tx, ActOnRental(buyer, rental_id, self.clock.now(), "USD"))
+
+    async def end_due_rentals(self, *, limit: int = 500) -> int:
+        async with self.database.transaction() as tx:
+            return await rentals.end_due(tx, limit=limit, now=self.clock.now(), base_currency="USD")
+
+    async def forget_keys(self) -> int:
+        """As if every idempotency key's time was over."""
+        async with self.database.transaction() as tx:
+            return await idempotency.forget(tx, before=self.clock.now())
+
+    async def rental_offers(
+        self,
+        buyer: AccountId | None = None,
+        countries: tuple[str, ...] | None = None,
+        currency: str | None = None,
+    ) -> list[CountryOffer]:
+        command = ListRentalOffers(buyer, countries, currency, "USD", self.clock.now())
+        async with self.database.transaction() as tx:
+            return await rentals.list_rental_offers(tx, command)
 
     # messages
 
@@ -364,7 +532,7 @@ class World:
 
     async def receive_batch(self, arrived: Sequence[IncomingMessage]) -> list[Receipt | Refusal]:
         async with self.database.transaction() as tx:
-            return await messages.receive(tx, arrived)
+            return await messages.receive(tx, arrived, loyalty=self.loyalty)
 
     async def receive(
         self,
@@ -383,6 +551,10 @@ class World:
         return result
 
     # looking
+
+    async def standing(self, account_id: AccountId) -> Standing:
+        async with self.database.transaction() as tx:
+            return await loyalties.standing(tx, StandingOf(account_id, self.loyalty))
 
     async def balance(self, account_id: AccountId) -> Balance:
         async with self.database.transaction() as tx:
@@ -413,9 +585,54 @@ class World:
 
 # Each line names a promise that is broken, and where.
 _BROKEN = """
-    SELECT 'a lease of a number is not its open activation', number.id
-      FROM number LEFT JOIN activation ON activation.id = number.lease_id AND activation.is_open
-     WHERE number.lease_id IS NOT NULL AND activation.number_id IS DISTINCT FROM number.id
+    SELECT 'a credited deposit is not booked once and in full', deposit.id
+      FROM deposit LEFT JOIN virtual_account ON virtual_account.id = deposit.virtual_account_id
+     WHERE deposit.state = 'credited'
+       AND NOT EXISTS (SELECT FROM transfer JOIN wallet ON wallet.available_id = transfer.credit_id
+                        WHERE transfer.reference = 'deposit/' || deposit.provider || '/' || deposit.reference
+                          AND transfer.amount = deposit.amount AND transfer.currency = deposit.currency
+                          AND wallet.account_id = virtual_account.account_id)
+    UNION ALL
+    SELECT 'a lease of a number is neither its open activation nor its open rental', number.id
+      FROM number
+      LEFT JOIN activation ON activation.id = number.lease_id AND activation.is_open
+      LEFT JOIN rental ON rental.id = number.lease_id AND rental.is_open
+     WHERE number.lease_id IS NOT NULL
+       AND COALESCE(activation.number_id, rental.number_id) IS DISTINCT FROM number.id
+    UNION ALL
+    SELECT 'an open rental does not lease its number', rental.id
+      FROM rental LEFT JOIN number ON number.id = rental.number_id
+     WHERE rental.is_open AND number.lease_id IS DISTINCT FROM rental.id
+    UNION ALL
+    SELECT 'what lies in escrow is not what running rentals have cost', ledger_account.id
+      FROM ledger_account
+     WHERE ledger_account.kind = 'escrow'
+       AND (SELECT COALESCE(sum(entry.amount), 0) FROM entry WHERE entry.ledger_account_id = ledger_account.id)
+        <> (SELECT COALESCE(sum(rental_period.price), 0) FROM rental
+              JOIN rental_period ON rental_period.rental_id = rental.id
+             WHERE rental.state = 'active' AND rental.currency = ledger_account.currency)
+    UNION ALL
+    SELECT 'a rental counts other messages than it has', rental.id
+      FROM rental WHERE messages <> (SELECT count(*) FROM message WHERE message.rental_id = rental.id)
+    UNION ALL
+    SELECT 'the periods of a rental are not numbered through', rental.id
+      FROM rental
+     WHERE (SELECT count(*) FROM rental_period WHERE rental_id = rental.id)
+           IS DISTINCT FROM (SELECT max(ordinal) FROM rental_period WHERE rental_id = rental.id)
+    UNION ALL
+    SELECT 'a rental that was not confirmed was not paid back, or extended', rental.id
+      FROM rental JOIN rental_period ON rental_period.rental_id = rental.id
+     WHERE state IN ('canceled', 'expired')
+       AND (ordinal > 1 OR (price > 0 AND NOT EXISTS (SELECT FROM transfer
+                                                       WHERE reference = 'rental/' || rental.id || '/release')))
+    UNION ALL
+    SELECT 'an ended rental is not divided into what it cost', rental.id
+      FROM rental
+     WHERE state = 'ended'
+       AND (SELECT sum(price) FROM rental_period WHERE rental_id = rental.id)
+        <> (SELECT COALESCE(sum(transfer.amount), 0) FROM transfer
+              JOIN ledger_account ON ledger_account.id = transfer.debit_id AND ledger_account.kind = 'escrow'
+             WHERE transfer.reference LIKE 'rental/' || rental.id || '/%')
     UNION ALL
     SELECT 'an open activation does not lease its number', activation.id
       FROM activation LEFT JOIN number ON number.id = activation.number_id
@@ -426,6 +643,9 @@ _BROKEN = """
      WHERE wallet.held <> (SELECT COALESCE(sum(price), 0) FROM activation
                             WHERE activation.account_id = wallet.account_id
                               AND activation.state IN ('acquiring', 'waiting'))
+                        + (SELECT COALESCE(sum(rental_period.price), 0)
+                             FROM rental JOIN rental_period ON rental_period.rental_id = rental.id
+                            WHERE rental.account_id = wallet.account_id AND rental.state = 'waiting')
     UNION ALL
     SELECT 'a closed activation has no time of closing, or an open one has', activation.id
       FROM activation WHERE is_open <> (closed_at IS NULL)
@@ -433,6 +653,37 @@ _BROKEN = """
     SELECT 'an activation counts other messages than it has', activation.id
       FROM activation
      WHERE messages <> (SELECT count(*) FROM message WHERE message.activation_id = activation.id)
+    UNION ALL
+    SELECT 'an activation awaits its next message while one is queued, or has received but none is left', activation.id
+      FROM activation
+     WHERE state IN ('received', 'waiting_again')
+       AND (state = 'received') <> EXISTS (SELECT FROM message WHERE message.activation_id = activation.id
+                                                                  AND NOT message.dismissed)
+    UNION ALL
+    SELECT 'the code of an activation is not the first of its messages that were not dismissed', activation.id
+      FROM activation
+     WHERE state = 'received'
+       AND code IS DISTINCT FROM (SELECT message.code FROM message
+                                   WHERE message.activation_id = activation.id AND NOT message.dismissed
+                                     AND message.code IS NOT NULL ORDER BY message.id LIMIT 1)
+    UNION ALL
+    SELECT 'a referral was paid out of more than the margin', activation.id
+      FROM activation
+     WHERE margin < (SELECT COALESCE(sum(transfer.amount), 0) FROM transfer
+                      WHERE transfer.reference IN ('activation/' || activation.id || '/referral',
+                                                   'activation/' || activation.id || '/referral/exchange')
+                        AND transfer.debit_id = (SELECT id FROM ledger_account
+                                                  WHERE kind = 'revenue' AND currency = activation.currency))
+    UNION ALL
+    SELECT 'cashback was paid though no code came', activation.id
+      FROM activation
+     WHERE NOT coded
+       AND EXISTS (SELECT FROM transfer WHERE reference = 'activation/' || activation.id || '/cashback')
+    UNION ALL
+    SELECT 'an activation does not know whether a code came', activation.id
+      FROM activation
+     WHERE coded <> EXISTS (SELECT FROM message WHERE message.activation_id = activation.id
+                                                  AND message.code IS NOT NULL)
     UNION ALL
     SELECT 'a captured activation is not divided into its price', activation.id
       FROM activation

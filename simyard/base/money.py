@@ -86,6 +86,19 @@ def minor_units(currency: str) -> int:
     return _MINOR_UNITS.get(check_currency(currency), 2)
 
 
+def from_minor(amount: int, currency: str) -> int:
+    """Micros of an amount in the currency's smallest coin, exactly: 1 kobo is 10 000 micros of a naira."""
+    return amount * _coin(currency)
+
+
+def to_minor(micros: int, currency: str) -> int:
+    """The amount in the currency's smallest coin; ValueError when that is not a whole number of them."""
+    coins, rest = divmod(micros, _coin(currency))
+    if rest:
+        raise ValueError(f"{format_amount(micros)} {currency} is not a whole number of coins")
+    return coins
+
+
 def parse_amount(text: str) -> int:
     """Micros of a plain decimal (`-12.5`), exactly.
 
@@ -167,6 +180,12 @@ def json_number(micros: int, *, places: int, whole_as_integer: bool = False) -> 
     """
     rounded = round_to_places(micros, places=places, rounding=Rounding.HALF_EVEN)
     return msgspec.Raw(format_amount(rounded, decimals_min=0 if whole_as_integer else 1).encode())
+
+
+def _coin(currency: str) -> int:
+    """Micros of the smallest coin."""
+    coin: int = 10 ** (_MICRO_PLACES - minor_units(currency))
+    return coin
 
 
 def _check_places(places: int) -> int:

@@ -18,6 +18,13 @@ class Refused(StrEnum):
     ACCOUNT_LOCKED = "account_locked"
     OVER_BUDGET = "over_budget"
 
+    # logging in
+    WRONG_CREDENTIALS = "wrong_credentials"
+    EMAIL_NOT_VERIFIED = "email_not_verified"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105
+    REGISTRATION_CLOSED = "registration_closed"
+    LOGIN_NOT_OFFERED = "login_not_offered"
+
     # what was asked
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
@@ -32,6 +39,7 @@ class Refused(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     NOT_PRICED = "not_priced"
     PRICE_TOO_HIGH = "price_too_high"
+    PRICE_CHANGED = "price_changed"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     UNKNOWN_PERIOD = "unknown_period"
 
@@ -46,6 +54,7 @@ class Refused(StrEnum):
     UNKNOWN_NUMBER = "unknown_number"
     NUMBER_TAKEN = "number_taken"
     NUMBER_IN_USE = "number_in_use"
+    NO_CONSENT = "no_consent"
     POOL_TAKEN = "pool_taken"
 
     # accounts, money and set-up
@@ -56,6 +65,9 @@ class Refused(StrEnum):
     REFERENCE_TAKEN = "reference_taken"
     CURRENCY_MISMATCH = "currency_mismatch"
     NO_RATE = "no_rate"
+    UNKNOWN_BANK = "unknown_bank"
+    TOO_MANY_ACCOUNTS = "too_many_accounts"
+    UNKNOWN_DEPOSIT = "unknown_deposit"
 
     # the platform itself
     UPSTREAM_FAILED = "upstream_failed"

@@ -14,7 +14,10 @@ CREATE TABLE public.account (
     state text DEFAULT 'active'::text NOT NULL,
     password_hash text,
     created_at timestamp with time zone NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    email_verified_at timestamp with time zone,
     CONSTRAINT account_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT account_name_check CHECK ((length(name) <= 200)),
     CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['buyer'::text, 'supplier'::text, 'operator'::text]))),
     CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'locked'::text])))
 );
@@ -61,12 +64,14 @@ CREATE TABLE public.activation (
     expires_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone,
     closed_at timestamp with time zone,
+    coded boolean DEFAULT false NOT NULL,
     CONSTRAINT activation_check CHECK (((margin >= 0) AND (margin <= price))),
     CONSTRAINT activation_check1 CHECK (((number_id IS NULL) = (msisdn IS NULL))),
     CONSTRAINT activation_check2 CHECK (((number_id IS NOT NULL) OR (state = ANY (ARRAY['acquiring'::text, 'failed'::text])))),
     CONSTRAINT activation_check3 CHECK (((received_at IS NOT NULL) = (messages > 0))),
     CONSTRAINT activation_check4 CHECK (((state <> ALL (ARRAY['canceled'::text, 'expired'::text, 'failed'::text])) OR (messages = 0))),
     CONSTRAINT activation_check5 CHECK (((supplier_id IS NOT NULL) OR (earning = 0))),
+    CONSTRAINT activation_coded_by_a_message CHECK (((NOT coded) OR (messages > 0))),
     CONSTRAINT activation_country_label_check CHECK ((length(country_label) <= 200)),
     CONSTRAINT activation_earning_check CHECK ((earning >= 0)),
     CONSTRAINT activation_price_check CHECK ((price >= 0)),
@@ -145,6 +150,39 @@ CREATE TABLE public.country (
     CONSTRAINT country_iso2_check CHECK ((iso2 ~ '^[A-Z]{2}$'::text))
 );
 
+CREATE TABLE public.deposit (
+    id bigint NOT NULL,
+    provider text NOT NULL,
+    reference text NOT NULL,
+    state text DEFAULT 'seen'::text NOT NULL,
+    reason text,
+    virtual_account_id bigint,
+    currency text,
+    amount bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    problem text,
+    seen_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT deposit_check CHECK (((state = 'seen'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT deposit_check1 CHECK (((state = 'seen'::text) = (closed_at IS NULL))),
+    CONSTRAINT deposit_check2 CHECK (((state = 'refused'::text) = (reason IS NOT NULL))),
+    CONSTRAINT deposit_check3 CHECK (((state <> 'credited'::text) OR ((virtual_account_id IS NOT NULL) AND (currency IS NOT NULL) AND (amount > 0)))),
+    CONSTRAINT deposit_problem_check CHECK ((length(problem) <= 200)),
+    CONSTRAINT deposit_reason_check CHECK ((length(reason) <= 200)),
+    CONSTRAINT deposit_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 100))),
+    CONSTRAINT deposit_state_check CHECK ((state = ANY (ARRAY['seen'::text, 'credited'::text, 'refused'::text])))
+);
+
+ALTER TABLE public.deposit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.deposit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.transfer (
     id bigint NOT NULL,
     reference text NOT NULL,
@@ -156,7 +194,7 @@ CREATE TABLE public.transfer (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT transfer_amount_check CHECK ((amount > 0)),
     CONSTRAINT transfer_check CHECK ((debit_id <> credit_id)),
-    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'capture'::text, 'earning'::text, 'margin'::text, 'exchange'::text, 'referral'::text])))
+    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'capture'::text, 'earning'::text, 'margin'::text, 'exchange'::text, 'referral'::text, 'cashback'::text])))
 );
 
 CREATE VIEW public.entry AS
@@ -190,6 +228,13 @@ CREATE TABLE public.idempotency (
     CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
 
+CREATE TABLE public.identity (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    account_id bigint NOT NULL,
+    linked_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.ledger_account (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -208,6 +253,15 @@ ALTER TABLE public.ledger_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.login_count (
+    subject bytea NOT NULL,
+    count integer NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT login_count_count_check CHECK ((count > 0)),
+    CONSTRAINT login_count_subject_check CHECK ((length(subject) = 32))
+)
+WITH (fillfactor='50');
 
 CREATE TABLE public.mail (
     id bigint NOT NULL,
@@ -234,6 +288,19 @@ ALTER TABLE public.mail ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.mailed_token (
+    digest bytea NOT NULL,
+    account_id bigint NOT NULL,
+    purpose text NOT NULL,
+    password_hash text,
+    name text,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT mailed_token_check CHECK (((purpose = 'verify_email'::text) = (password_hash IS NOT NULL))),
+    CONSTRAINT mailed_token_check1 CHECK (((purpose = 'verify_email'::text) = (name IS NOT NULL))),
+    CONSTRAINT mailed_token_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT mailed_token_purpose_check CHECK ((purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text])))
 );
 
 CREATE TABLE public.message (
@@ -310,6 +377,8 @@ WITH (fillfactor='80');
 CREATE TABLE public.number_ban (
     account_id bigint NOT NULL,
     number_id bigint NOT NULL,
+    country text NOT NULL,
+    msisdn text NOT NULL,
     banned_at timestamp with time zone NOT NULL
 );
 
@@ -366,7 +435,7 @@ CREATE TABLE public.public_message (
     number_id bigint NOT NULL,
     sender text NOT NULL,
     body text NOT NULL,
-    digest bytea NOT NULL,
+    digest bytea,
     sent_at timestamp with time zone,
     received_at timestamp with time zone NOT NULL
 );
@@ -384,9 +453,19 @@ CREATE TABLE public.referral (
     referred_id bigint NOT NULL,
     referrer_id bigint NOT NULL,
     share_basis_points integer NOT NULL,
+    base_currency text NOT NULL,
     since timestamp with time zone NOT NULL,
-    CONSTRAINT referral_check CHECK ((referred_id <> referrer_id)),
+    CONSTRAINT referral_base_currency_check CHECK ((base_currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT referral_by_another CHECK ((referred_id <> referrer_id)),
     CONSTRAINT referral_share_basis_points_check CHECK (((share_basis_points >= 0) AND (share_basis_points <= 10000)))
+);
+
+CREATE TABLE public.refresh_token (
+    digest bytea NOT NULL,
+    session_id bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT refresh_token_digest_check CHECK ((length(digest) = 32))
 );
 
 CREATE TABLE public.rental (
@@ -452,11 +531,27 @@ CREATE TABLE public.sandbox_message (
     due_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.sandbox_payment (
+    reference text NOT NULL,
+    account_number text NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint NOT NULL,
+    paid_at timestamp with time zone NOT NULL,
+    CONSTRAINT sandbox_payment_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 100)))
+);
+
 CREATE TABLE public.schema_migration (
     number integer NOT NULL,
     name text NOT NULL,
     digest text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.secret (
+    name text NOT NULL,
+    value bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT secret_value_check CHECK ((length(value) >= 32))
 );
 
 CREATE TABLE public.service (
@@ -473,6 +568,26 @@ CREATE TABLE public.service_permission (
     proof text NOT NULL,
     granted_at timestamp with time zone NOT NULL,
     CONSTRAINT service_permission_proof_check CHECK ((proof <> ''::text))
+);
+
+CREATE TABLE public.session (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_because text,
+    CONSTRAINT session_check CHECK (((ended_at IS NULL) = (ended_because IS NULL))),
+    CONSTRAINT session_ended_because_check CHECK ((ended_because = ANY (ARRAY['logged_out'::text, 'password_changed'::text, 'refresh_reused'::text, 'account_claimed'::text])))
+);
+
+ALTER TABLE public.session ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.session_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.shelf (
@@ -520,6 +635,40 @@ ALTER TABLE public.transfer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.virtual_account (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    public_id text NOT NULL,
+    provider text NOT NULL,
+    state text DEFAULT 'creating'::text NOT NULL,
+    bank_code text NOT NULL,
+    currency text NOT NULL,
+    bank_name text,
+    account_number text,
+    account_name text,
+    provider_id text,
+    attempts integer DEFAULT 1 NOT NULL,
+    in_flight boolean DEFAULT true NOT NULL,
+    next_attempt_at timestamp with time zone,
+    problem text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT virtual_account_check CHECK (((state = 'open'::text) = (account_number IS NOT NULL))),
+    CONSTRAINT virtual_account_check1 CHECK ((num_nulls(bank_name, account_number, account_name) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT virtual_account_check2 CHECK (((state = 'creating'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT virtual_account_problem_check CHECK ((length(problem) <= 200)),
+    CONSTRAINT virtual_account_public_id_check CHECK ((public_id ~ '^va_[0-9a-z]{8}$'::text)),
+    CONSTRAINT virtual_account_state_check CHECK ((state = ANY (ARRAY['creating'::text, 'open'::text, 'failed'::text])))
+);
+
+ALTER TABLE public.virtual_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.virtual_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.wallet (
     account_id bigint NOT NULL,
     currency text NOT NULL,
@@ -527,8 +676,10 @@ CREATE TABLE public.wallet (
     held_id bigint NOT NULL,
     available bigint DEFAULT 0 NOT NULL,
     held bigint DEFAULT 0 NOT NULL,
+    spent bigint DEFAULT 0 NOT NULL,
     CONSTRAINT wallet_available_not_negative CHECK ((available >= 0)),
-    CONSTRAINT wallet_held_not_negative CHECK ((held >= 0))
+    CONSTRAINT wallet_held_not_negative CHECK ((held >= 0)),
+    CONSTRAINT wallet_spent_not_negative CHECK ((spent >= 0))
 )
 WITH (fillfactor='70');
 
@@ -574,7 +725,7 @@ CREATE TABLE public.webhook_endpoint (
     changed_at timestamp with time zone NOT NULL,
     CONSTRAINT webhook_endpoint_check CHECK (((switched_off IS NULL) OR (NOT enabled))),
     CONSTRAINT webhook_endpoint_event_check CHECK ((event = ANY (ARRAY['message'::text, 'code'::text]))),
-    CONSTRAINT webhook_endpoint_format_check CHECK ((format = 'onlinesim'::text)),
+    CONSTRAINT webhook_endpoint_format_check CHECK ((format = ANY (ARRAY['onlinesim'::text, 'daisysim'::text]))),
     CONSTRAINT webhook_endpoint_secret_check CHECK ((length(secret) = 32)),
     CONSTRAINT webhook_endpoint_switched_off_check CHECK ((switched_off = ANY (ARRAY['gone'::text, 'failing'::text]))),
     CONSTRAINT webhook_endpoint_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000)))
@@ -616,11 +767,20 @@ ALTER TABLE ONLY public.claim_cursor
 ALTER TABLE ONLY public.country
     ADD CONSTRAINT country_pkey PRIMARY KEY (iso2);
 
+ALTER TABLE ONLY public.deposit
+    ADD CONSTRAINT deposit_once UNIQUE (provider, reference);
+
+ALTER TABLE ONLY public.deposit
+    ADD CONSTRAINT deposit_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.exchange_rate
     ADD CONSTRAINT exchange_rate_pkey PRIMARY KEY (currency);
 
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (account_id, key);
+
+ALTER TABLE ONLY public.identity
+    ADD CONSTRAINT identity_pkey PRIMARY KEY (issuer, subject);
 
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_id_currency_key UNIQUE (id, currency);
@@ -631,8 +791,14 @@ ALTER TABLE ONLY public.ledger_account
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.login_count
+    ADD CONSTRAINT login_count_pkey PRIMARY KEY (subject);
+
 ALTER TABLE ONLY public.mail
     ADD CONSTRAINT mail_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailed_token
+    ADD CONSTRAINT mailed_token_pkey PRIMARY KEY (digest);
 
 ALTER TABLE ONLY public.message_dropped
     ADD CONSTRAINT message_dropped_pkey PRIMARY KEY (pool_id, day, reason);
@@ -674,7 +840,10 @@ ALTER TABLE ONLY public.public_message
     ADD CONSTRAINT public_message_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.referral
-    ADD CONSTRAINT referral_pkey PRIMARY KEY (referred_id);
+    ADD CONSTRAINT referral_of_an_account PRIMARY KEY (referred_id);
+
+ALTER TABLE ONLY public.refresh_token
+    ADD CONSTRAINT refresh_token_pkey PRIMARY KEY (digest);
 
 ALTER TABLE ONLY public.rental_period
     ADD CONSTRAINT rental_period_pkey PRIMARY KEY (rental_id, ordinal);
@@ -688,8 +857,14 @@ ALTER TABLE ONLY public.rental_price
 ALTER TABLE ONLY public.sandbox_message
     ADD CONSTRAINT sandbox_message_pkey PRIMARY KEY (lease_id);
 
+ALTER TABLE ONLY public.sandbox_payment
+    ADD CONSTRAINT sandbox_payment_pkey PRIMARY KEY (reference);
+
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.secret
+    ADD CONSTRAINT secret_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.service_permission
     ADD CONSTRAINT service_permission_pkey PRIMARY KEY (account_id, service_id);
@@ -699,6 +874,9 @@ ALTER TABLE ONLY public.service
 
 ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.shelf
     ADD CONSTRAINT shelf_pkey PRIMARY KEY (country, pool_id);
@@ -717,6 +895,15 @@ ALTER TABLE ONLY public.transfer
 
 ALTER TABLE ONLY public.transfer
     ADD CONSTRAINT transfer_reference_taken UNIQUE (reference);
+
+ALTER TABLE ONLY public.virtual_account
+    ADD CONSTRAINT virtual_account_of_one_wallet UNIQUE (provider, account_number);
+
+ALTER TABLE ONLY public.virtual_account
+    ADD CONSTRAINT virtual_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.virtual_account
+    ADD CONSTRAINT virtual_account_public_id_taken UNIQUE (public_id);
 
 ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_available_id_key UNIQUE (available_id);
@@ -751,9 +938,25 @@ CREATE INDEX activation_open_by_account ON public.activation USING btree (accoun
 
 CREATE INDEX api_key_by_account ON public.api_key USING btree (account_id);
 
+CREATE INDEX deposit_by_virtual_account ON public.deposit USING btree (virtual_account_id, id);
+
+CREATE INDEX deposit_due ON public.deposit USING btree (next_attempt_at) WHERE (state = 'seen'::text);
+
+CREATE INDEX deposit_refused ON public.deposit USING btree (id) WHERE (state = 'refused'::text);
+
 CREATE INDEX idempotency_to_forget ON public.idempotency USING btree (created_at);
 
+CREATE INDEX identity_by_account ON public.identity USING btree (account_id);
+
+CREATE INDEX login_count_by_end ON public.login_count USING btree (ends_at);
+
+CREATE INDEX mail_closed ON public.mail USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX mail_due ON public.mail USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX mailed_token_by_account ON public.mailed_token USING btree (account_id);
+
+CREATE INDEX mailed_token_by_expiry ON public.mailed_token USING btree (expires_at);
 
 CREATE INDEX message_by_activation ON public.message USING btree (activation_id, id);
 
@@ -762,6 +965,8 @@ CREATE INDEX message_by_rental ON public.message USING btree (rental_id, id) WHE
 CREATE INDEX message_seen_to_forget ON public.message_seen USING btree (seen_at);
 
 CREATE INDEX message_to_erase ON public.message USING btree (received_at) WHERE (body IS NOT NULL);
+
+CREATE INDEX number_ban_newest ON public.number_ban USING btree (account_id, country, banned_at DESC, number_id DESC) INCLUDE (msisdn);
 
 CREATE INDEX number_listed_by_pool ON public.number USING btree (pool_id) WHERE listed;
 
@@ -777,11 +982,19 @@ CREATE INDEX pool_by_supplier ON public.pool USING btree (supplier_id);
 
 CREATE INDEX public_message_by_number ON public.public_message USING btree (number_id, id);
 
+CREATE INDEX public_message_seen ON public.public_message USING btree (number_id, digest) WHERE (digest IS NOT NULL);
+
 CREATE INDEX public_message_to_erase ON public.public_message USING btree (received_at);
+
+CREATE INDEX public_message_to_forget ON public.public_message USING btree (received_at) WHERE (digest IS NOT NULL);
 
 CREATE INDEX referral_by_referrer ON public.referral USING btree (referrer_id);
 
+CREATE INDEX refresh_token_by_session ON public.refresh_token USING btree (session_id);
+
 CREATE INDEX rental_by_account ON public.rental USING btree (account_id, id);
+
+CREATE INDEX rental_by_number ON public.rental USING btree (number_id);
 
 CREATE INDEX rental_due ON public.rental USING btree (due_at) WHERE is_open;
 
@@ -789,15 +1002,27 @@ CREATE UNIQUE INDEX rental_one_open_per_number ON public.rental USING btree (num
 
 CREATE INDEX sandbox_message_due ON public.sandbox_message USING btree (due_at);
 
+CREATE INDEX session_by_expiry ON public.session USING btree (expires_at);
+
+CREATE INDEX session_open_by_account ON public.session USING btree (account_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX transfer_by_credit ON public.transfer USING btree (credit_id, id);
 
 CREATE INDEX transfer_by_debit ON public.transfer USING btree (debit_id, id);
 
 CREATE INDEX transfer_referral_income ON public.transfer USING btree (credit_id) INCLUDE (amount) WHERE (kind = 'referral'::text);
 
+CREATE INDEX virtual_account_by_account ON public.virtual_account USING btree (account_id, id);
+
+CREATE INDEX virtual_account_due ON public.virtual_account USING btree (next_attempt_at) WHERE (state = 'creating'::text);
+
+CREATE UNIQUE INDEX virtual_account_one_creating ON public.virtual_account USING btree (account_id, provider, bank_code) WHERE (state = 'creating'::text);
+
 CREATE INDEX webhook_delivery_by_account ON public.webhook_delivery USING btree (account_id, id);
 
-CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, next_attempt_at, id) WHERE (state = 'pending'::text);
+
+CREATE INDEX webhook_delivery_to_forget ON public.webhook_delivery USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -827,11 +1052,20 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
 
+ALTER TABLE ONLY public.deposit
+    ADD CONSTRAINT deposit_virtual_account_id_fkey FOREIGN KEY (virtual_account_id) REFERENCES public.virtual_account(id);
+
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
+ALTER TABLE ONLY public.identity
+    ADD CONSTRAINT identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.mailed_token
+    ADD CONSTRAINT mailed_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
 ALTER TABLE ONLY public.message
     ADD CONSTRAINT message_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
@@ -850,6 +1084,9 @@ ALTER TABLE ONLY public.mobile_operator
 
 ALTER TABLE ONLY public.number_ban
     ADD CONSTRAINT number_ban_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.number_ban
+    ADD CONSTRAINT number_ban_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
 
 ALTER TABLE ONLY public.number_ban
     ADD CONSTRAINT number_ban_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
@@ -882,10 +1119,13 @@ ALTER TABLE ONLY public.public_message
     ADD CONSTRAINT public_message_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
 
 ALTER TABLE ONLY public.referral
-    ADD CONSTRAINT referral_referred_id_fkey FOREIGN KEY (referred_id) REFERENCES public.account(id);
+    ADD CONSTRAINT referral_referred_known FOREIGN KEY (referred_id) REFERENCES public.account(id);
 
 ALTER TABLE ONLY public.referral
-    ADD CONSTRAINT referral_referrer_id_fkey FOREIGN KEY (referrer_id) REFERENCES public.account(id);
+    ADD CONSTRAINT referral_referrer_known FOREIGN KEY (referrer_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.refresh_token
+    ADD CONSTRAINT refresh_token_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.session(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.rental
     ADD CONSTRAINT rental_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
@@ -917,6 +1157,9 @@ ALTER TABLE ONLY public.service_permission
 ALTER TABLE ONLY public.service_permission
     ADD CONSTRAINT service_permission_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
 
+ALTER TABLE ONLY public.session
+    ADD CONSTRAINT session_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
 ALTER TABLE ONLY public.shelf
     ADD CONSTRAINT shelf_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
 
@@ -937,6 +1180,9 @@ ALTER TABLE ONLY public.transfer
 
 ALTER TABLE ONLY public.transfer
     ADD CONSTRAINT transfer_debit_id_currency_fkey FOREIGN KEY (debit_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.virtual_account
+    ADD CONSTRAINT virtual_account_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.wallet(account_id);
 
 ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);

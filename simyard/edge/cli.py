@@ -6,10 +6,10 @@ import asyncio
 import getpass
 import io
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
 
 import click
@@ -20,25 +20,47 @@ from starlette.applications import Starlette
 from simyard import __version__
 from simyard.base import money, phone
 from simyard.base.clock import SystemClock
-from simyard.base.ids import KeyId, PoolId
+from simyard.base.ids import DeliveryId, KeyId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
 from simyard.core.accounts.model import AccountState, AddAccount, IssueKey, Role, Scope
+from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.catalog.model import Country, Service
+from simyard.core.funding import service as funding
+from simyard.core.funding.model import (
+    CreateVirtualAccount,
+    DepositState,
+    Funding,
+    ListVirtualAccounts,
+    SandboxPayment,
+    VirtualAccount,
+)
+from simyard.core.logins import rules as login_rules
+from simyard.core.logins import service as logins
 from simyard.core.messages import lines
 from simyard.core.numbers import service as numbers
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import AddPool, PoolKind
 from simyard.core.pricing import service as pricing
+from simyard.core.public_numbers import service as public_numbers
+from simyard.core.referrals import service as referrals
+from simyard.core.rentals import service as rentals
+from simyard.core.rentals.model import LookAtRentals, Rental
 from simyard.core.wallet import service as wallet
+from simyard.core.wallet.model import StatementOf
+from simyard.core.webhooks import rules as webhook_rules
+from simyard.core.webhooks import service as webhooks
+from simyard.core.webhooks.model import DeliveryPage, Endpoint, Event, ListDeliveries, SetEndpoint
 from simyard.db import embedded
 from simyard.db.database import Database, DatabaseUnusable, Tx
-from simyard.edge import demo, logs, sandbox
+from simyard.edge import demo, logs, sandbox, statement
 from simyard.edge import serve as serving
 from simyard.edge.dialects import codes
+from simyard.edge.dialects.daisysim import webhook as daisysim_webhook
+from simyard.edge.dialects.onlinesim import webhook as onlinesim_webhook
 from simyard.settings import Settings, SettingsInvalid
 
 T = TypeVar("T")
@@ -50,14 +72,27 @@ _CONSENT = (
 
 _SENTENCES = {
     Refused.EMAIL_TAKEN: "An account with the email {email} exists already.",
+    Refused.ALREADY_REFERRED: "The account was referred before.",
     Refused.UNKNOWN_ACCOUNT: "There is no account {email}.",
     Refused.POOL_TAKEN: "A pool named {name} exists already.",
     Refused.UNKNOWN_POOL: "There is no pool {pool}.",
     Refused.REFERENCE_TAKEN: "This reference was booked before; nothing was moved.",
     Refused.WRONG_KEY: "The account has no key {key_id}.",
     Refused.UNKNOWN_NUMBER: "No supplier has reported the number {number}.",
+    Refused.NO_CONSENT: "The supplier of {number} has stated no consent of the numbers' owners; see `simyard pool consent`.",
+    Refused.NUMBER_IN_USE: "The number {number} was leased, so what comes in on it is not everybody's business.",
+    Refused.UNKNOWN_DELIVERY: "There is no delivery {delivery} that could be sent again.",
+    Refused.UNKNOWN_BANK: "No virtual account can be opened at the bank {bank}; see: simyard funding banks",
+    Refused.TOO_MANY_ACCOUNTS: "The wallet has {most} virtual accounts, which is the most it may have.",
+    Refused.CURRENCY_MISMATCH: "The wallet is in {currency}, and the accounts would be in {wanted}.",
+    Refused.UNKNOWN_DEPOSIT: "There is no refused deposit {reference}.",
+    Refused.UPSTREAM_FAILED: "The provider {provider} did not do it; the log says why.",
     Refused.MALFORMED: "The {field} is not valid.",
 }
+
+
+# What each format's receivers expect to be told of.
+_WEBHOOK_EVENTS = {daisysim_webhook.FORMAT: Event.CODE, onlinesim_webhook.FORMAT: Event.MESSAGE}
 
 
 class Build(Protocol):
@@ -70,6 +105,7 @@ class Wiring:
 
     prepare: Callable[[str], Coroutine[None, None, list[str]]]
     build: Build
+    funding: Callable[[Settings, Database], Funding]
 
 
 def main(obj: Wiring) -> None:
@@ -91,7 +127,9 @@ def _sentence(refusal: Refusal) -> str:
     sentence = _SENTENCES.get(refusal.reason)
     if sentence is None:
         return str(refusal)
-    return sentence.format_map(_Facts(refusal.facts))
+    text = sentence.format_map(_Facts(refusal.facts))
+    problem = refusal.facts.get("problem")
+    return text if problem is None else f"{text.removesuffix('.')}: {problem}."
 
 
 class _Facts(dict[str, object]):
@@ -114,15 +152,24 @@ def _server(settings: Settings) -> Iterator[str]:
 
 def _run(work: Callable[[Tx, datetime], Awaitable[T]]) -> T:
     """Do one thing in one transaction. A refusal becomes a sentence."""
+
+    async def in_transaction(database: Database) -> T:
+        async with database.transaction() as tx:
+            return await work(tx, SystemClock().now())
+
+    return _run_in_steps(in_transaction)
+
+
+def _run_in_steps(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Do what takes several transactions. A refusal becomes a sentence."""
     wiring = click.get_current_context().obj
 
     async def run(url: str) -> T:
         await wiring.prepare(url)
-        async with (
-            await Database.connect(url, connections_max=2, application_name="simyard command") as database,
-            database.transaction() as tx,
-        ):
-            return await work(tx, SystemClock().now())
+        async with await Database.connect(
+            url, connections_max=2, application_name="simyard command"
+        ) as database:
+            return await work(database)
 
     try:
         with _server(Settings.from_environment()) as url:
@@ -158,6 +205,32 @@ class _Amount(click.ParamType[int]):
         if amount < 0:
             self.fail("an amount cannot be negative", param, ctx)
         return amount
+
+
+class _Moment(click.ParamType[datetime]):
+    """A day or a moment of UTC. A day stands for its start, or for its end where a period ends with it."""
+
+    name = "date"
+
+    def __init__(self, *, ends: bool) -> None:
+        self._ends = ends
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        try:
+            if len(text) == len("2026-01-31"):
+                day = datetime.combine(date.fromisoformat(text), time(), UTC)
+                return day + timedelta(days=1) if self._ends else day
+            moment = datetime.fromisoformat(text)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{text!r} is not a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z",
+                param,
+                ctx,
+            )
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class _ServiceName(click.ParamType[Service]):
@@ -207,6 +280,15 @@ class _CountryName(click.ParamType[Country]):
             for one in load_catalog().countries
             if one.iso2.startswith(incomplete.upper())
         ]
+
+
+def _password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value is not None:
+            login_rules.check_password(value, "password")
+    except Refusal as refusal:
+        raise click.BadParameter(str(refusal.facts["problem"])) from refusal
+    return value
 
 
 def _currency(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -295,24 +377,44 @@ def account() -> None:
 
 @account.command("add")
 @click.argument("email")
-@click.option("--password", help="Password for dialects with a login.")
+@click.option("--password", callback=_password, help="For dialects with a login; 8 to 200 characters.")
+@click.option("--name", default="", help="Of the person, for dialects that show it.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="buyer", show_default=True)
 @click.option(
     "--currency", default="USD", show_default=True, callback=_currency, help="Of its wallet, for good."
 )
 @click.option("--balance", type=AMOUNT, default=0, help="Deposit this much at once.")
+@click.option("--referrer", help="Email of the account that brought it, and gets a share of what it spends.")
 @_json
 def account_add(
-    email: str, password: str | None, role: str, currency: str, balance: int, as_json: bool
+    email: str,
+    password: str | None,
+    name: str,
+    role: str,
+    currency: str,
+    balance: int,
+    referrer: str | None,
+    as_json: bool,
 ) -> None:
     """Add an account with a wallet and one API key. The key is shown this once."""
+    settings = Settings.from_environment()
 
     async def work(tx: Tx, now: datetime) -> tuple[Any, str]:
-        hashed = account_rules.hash_password(password) if password else None
-        added = await accounts.add_account(tx, AddAccount(email, Role(role), hashed), now=now)
+        hashed = None if password is None else account_rules.hash_password(password)
+        command = AddAccount(email, Role(role), hashed, login_rules.clean_name(name))
+        added = await accounts.add_account(tx, command, now=now)
         await wallet.open_wallet(tx, added.id, currency)
         if balance:
             await wallet.deposit(tx, added.id, balance, reference=f"opening/{added.id}", now=now)
+        if referrer is not None:
+            await referrals.add(
+                tx,
+                (await accounts.find_account(tx, referrer)).id,
+                added.id,
+                settings.referral_share_percent * 100,
+                base_currency=settings.base_currency,
+                now=now,
+            )
         scopes = account_rules.SCOPES_OF_ROLE[added.role]
         _, key = await accounts.issue_key(tx, IssueKey(added.id, scopes), now=now)
         return added, key
@@ -330,7 +432,10 @@ def _state_command(name: str, state: AccountState, help_text: str) -> None:
     @click.argument("email")
     def command(email: str) -> None:
         async def work(tx: Tx, now: datetime) -> Any:
-            return await accounts.set_state(tx, email, state, actor=_actor(), now=now)
+            changed = await accounts.set_state(tx, email, state, actor=_actor(), now=now)
+            if state is AccountState.ACTIVE:
+                await logins.unlock(tx, email)
+            return changed
 
         changed = _run(work)
         click.echo(f"{changed.email} is {changed.state}.")
@@ -338,7 +443,9 @@ def _state_command(name: str, state: AccountState, help_text: str) -> None:
 
 _state_command("suspend", AccountState.SUSPENDED, "Refuse every request of an account until it is activated.")
 _state_command("lock", AccountState.LOCKED, "Lock an account for the time being.")
-_state_command("activate", AccountState.ACTIVE, "Let an account work again.")
+_state_command(
+    "activate", AccountState.ACTIVE, "Let an account work again; also opens logins that failures locked."
+)
 
 
 @cli.group()
@@ -415,7 +522,7 @@ _key_switch("disable", False, "Switch a key off.")
 
 @cli.group("wallet")
 def wallet_group() -> None:
-    """Wallets: deposit."""
+    """Wallets: deposit, statement."""
 
 
 @wallet_group.command("deposit")
@@ -443,6 +550,190 @@ def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool
         click.echo(
             f"{email} has {money.format_amount(balance.available, decimals_min=2)} {balance.currency}."
         )
+
+
+@wallet_group.command("statement")
+@click.argument("email")
+@click.option(
+    "--from", "since", type=_Moment(ends=False), help="First day (UTC), or moment; default: the beginning."
+)
+@click.option("--until", type=_Moment(ends=True), help="Last day (UTC), or the moment it ends; default: now.")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+def wallet_statement(email: str, since: datetime | None, until: datetime | None, form: str) -> None:
+    """Print every movement of a wallet, from the opening to the closing balance."""
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as tx:
+            owner = await accounts.find_account(tx, email)
+            head = await wallet.statement(tx, StatementOf(owner.id, since, until))
+        lines = statement.pages(database, head)
+        parts = (
+            statement.as_json(head, lines, email=owner.email)
+            if form == "json"
+            else statement.as_csv(head, lines)
+        )
+        async for part in parts:
+            click.echo(part, nl=False)
+
+    _run_in_steps(work)
+
+
+@cli.group("funding")
+def funding_group() -> None:
+    """Deposits: banks, open, accounts, deposit, list, retry."""
+
+
+def _funding(database: Database) -> Funding:
+    """By way of the provider of the settings."""
+    made: Funding = click.get_current_context().obj.funding(Settings.from_environment(), database)
+    return made
+
+
+@funding_group.command("banks")
+@_json
+def funding_banks(as_json: bool) -> None:
+    """Show the banks virtual accounts can be opened at."""
+
+    async def work(database: Database) -> Any:
+        return await _funding(database).banks()
+
+    banks = _run_in_steps(work)
+    if as_json:
+        _print_json([{"code": bank.code, "name": bank.name} for bank in banks])
+        return
+    for bank in banks:
+        click.echo(f"{bank.code}\t{bank.name}")
+
+
+@funding_group.command("open")
+@click.argument("email")
+@click.argument("bank_code", metavar="BANK")
+@_json
+def funding_open(email: str, bank_code: str, as_json: bool) -> None:
+    """Open a virtual account that fills a wallet, at the bank with this code."""
+
+    async def work(database: Database) -> Any:
+        async with database.transaction() as tx:
+            owner = await accounts.find_account(tx, email)
+        return await _funding(database).create_virtual_account(CreateVirtualAccount(owner.id, bank_code))
+
+    _show_accounts([_run_in_steps(work)], as_json)
+
+
+@funding_group.command("accounts")
+@click.argument("email")
+@_json
+def funding_accounts(email: str, as_json: bool) -> None:
+    """Show the virtual accounts that fill a wallet."""
+    provider = Settings.from_environment().funding_provider
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email)
+        return await funding.list_virtual_accounts(tx, ListVirtualAccounts(owner.id, provider))
+
+    _show_accounts(_run(work).accounts, as_json)
+
+
+def _show_accounts(shown: Sequence[VirtualAccount], as_json: bool) -> None:
+    if as_json:
+        _print_json([{"id": one.public_id, **_account_facts(one)} for one in shown])
+        return
+    for one in shown:
+        click.echo("\t".join((one.public_id, *_account_facts(one).values())))
+
+
+def _account_facts(one: VirtualAccount) -> dict[str, str]:
+    return {
+        "bank_name": one.bank_name,
+        "account_number": one.account_number,
+        "account_name": one.account_name,
+        "currency": one.currency,
+    }
+
+
+@funding_group.command("deposit")
+@click.argument("account_number")
+@click.argument("amount", type=AMOUNT)
+@click.option("--reference", help="Paid once: a repeat with the same reference moves nothing.")
+@_json
+def funding_deposit(account_number: str, amount: int, reference: str | None, as_json: bool) -> None:
+    """Pay into a virtual account of the sandbox: money that exists for development only."""
+    if Settings.from_environment().funding_provider != funding.SANDBOX:
+        raise click.ClickException("deposits are taken by a real provider: pay into the bank account itself")
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await funding.pay_sandbox(tx, SandboxPayment(account_number, amount, now, reference))
+
+    try:
+        booked, balance = _run(work)
+    except click.ClickException as error:
+        refusal = error.__cause__
+        if isinstance(refusal, Refusal) and refusal.reason is Refused.UNKNOWN_ACCOUNT:
+            raise click.ClickException(f"The sandbox has opened no account {account_number}.") from error
+        raise
+    available = money.format_amount(balance.available)
+    if as_json:
+        _print_json({"reference": booked, "available": available, "currency": balance.currency})
+    else:
+        click.echo(f"Paid under {booked}; its wallet has {available} {balance.currency}.")
+
+
+@funding_group.command("list")
+@click.option("--account", "email", help="Only those of this account.")
+@click.option("--refused", "state", flag_value="refused", help="Only those that were not credited.")
+@click.option("--waiting", "state", flag_value="seen", help="Only those that are still to be verified.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_json
+def funding_list(email: str | None, state: str | None, limit: int, as_json: bool) -> None:
+    """Show deposits, newest first, and why some were not credited."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email) if email else None
+        wanted = DepositState(state) if state else None
+        return await funding.list_deposits(
+            tx, state=wanted, account_id=owner.id if owner else None, limit=limit
+        )
+
+    deposits = _run(work)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "provider": one.provider,
+                    "reference": one.reference,
+                    "state": one.state,
+                    "reason": one.reason,
+                    "email": one.email,
+                    "amount": None if one.amount is None else money.format_amount(one.amount),
+                    "currency": one.currency,
+                    "attempts": one.attempts,
+                    "problem": one.problem,
+                    "seen_at": one.seen_at,
+                    "closed_at": one.closed_at,
+                }
+                for one in deposits
+            ]
+        )
+        return
+    for one in deposits:
+        amount = "" if one.amount is None else f"{money.format_amount(one.amount)} {one.currency}"
+        why = one.reason or one.problem or ""
+        parts = (f"{one.seen_at:%Y-%m-%d %H:%M}", one.provider, one.reference, one.state, amount)
+        click.echo("\t".join((*parts, one.email or "", why)))
+
+
+@funding_group.command("retry")
+@click.argument("reference")
+@click.option("--provider", help="Who took the deposit; default: the one of the settings.")
+def funding_retry(reference: str, provider: str | None) -> None:
+    """Have a refused deposit looked at again: its provider is asked anew what was paid, and to which account."""
+    name = provider or Settings.from_environment().funding_provider
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await funding.reopen_deposit(tx, name, reference, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"The deposit {reference} will be looked at again.")
 
 
 @cli.group()
@@ -491,7 +782,7 @@ def ledger_verify(as_json: bool) -> None:
 
 @cli.group()
 def pool() -> None:
-    """Pools: add, consent, enable, disable."""
+    """Pools: add, consent, enable, disable, rent."""
 
 
 @pool.command("add")
@@ -590,30 +881,75 @@ _pool_switch("enable", True, "Sell a pool's numbers.")
 _pool_switch("disable", False, "Stop selling a pool's numbers; open leases run on.")
 
 
+@pool.command("rent")
+@click.argument("pool_id", type=int)
+@click.argument("allowed", type=click.Choice(["on", "off"]))
+def pool_rent(pool_id: int, allowed: str) -> None:
+    """Let a pool's numbers be rented out, or not; open rentals run on.
+
+    It holds for numbers from their supplier's next report on.
+    """
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await pools.allow_rent(tx, PoolId(pool_id), allowed=allowed == "on", actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"Pool {pool_id} rents {'numbers' if allowed == 'on' else 'nothing'} out.")
+
+
 @cli.group()
 def number() -> None:
-    """Numbers: block, unblock."""
+    """Numbers: block, unblock, publish, withdraw."""
+
+
+def _e164(msisdn: str) -> str:
+    parsed = phone.parse(msisdn)
+    if parsed is None:
+        raise click.BadParameter(f"{msisdn!r} is not a number in international form, such as +46701740605")
+    return parsed.e164
 
 
 def _number_switch(name: str, blocked: bool, help_text: str) -> None:
     @number.command(name, help=help_text)
     @click.argument("msisdn", metavar="NUMBER")
     def command(msisdn: str) -> None:
-        parsed = phone.parse(msisdn)
-        if parsed is None:
-            raise click.BadParameter(
-                f"{msisdn!r} is not a number in international form, such as +46701740605"
-            )
+        e164 = _e164(msisdn)
 
         async def work(tx: Tx, now: datetime) -> None:
-            await numbers.set_blocked(tx, parsed.e164, blocked=blocked, actor=_actor(), now=now)
+            await numbers.set_blocked(tx, e164, blocked=blocked, actor=_actor(), now=now)
 
         _run(work)
-        click.echo(f"{parsed.e164} is {'blocked' if blocked else 'no longer blocked'}.")
+        click.echo(f"{e164} is {'blocked' if blocked else 'no longer blocked'}.")
 
 
 _number_switch("block", True, "Take a number off sale, whatever its supplier reports; an open lease runs on.")
 _number_switch("unblock", False, "Let a blocked number be sold again.")
+
+
+@number.command("publish")
+@click.argument("msisdn", metavar="NUMBER")
+def number_publish(msisdn: str) -> None:
+    """Show everybody what comes in on a number, and never lease it. It must not have been leased before."""
+    e164 = _e164(msisdn)
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await public_numbers.publish(tx, e164, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{e164} is public: everybody can read its messages.")
+
+
+@number.command("withdraw")
+@click.argument("msisdn", metavar="NUMBER")
+def number_withdraw(msisdn: str) -> None:
+    """Publish a number no longer and drop its messages. A real one stays off sale until it is unblocked."""
+    e164 = _e164(msisdn)
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await public_numbers.withdraw(tx, e164, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{e164} is no longer public.")
 
 
 @cli.group()
@@ -643,6 +979,71 @@ def price_set(service: Service, country: Country, amount: int, pool_id: int | No
         click.echo(
             f"{service.name} is {service.category}: sold only to accounts permitted to use it.", err=True
         )
+
+
+@cli.group()
+def rent() -> None:
+    """Rentals: price, list."""
+
+
+@rent.command("price")
+@click.argument("country", type=COUNTRY)
+@click.argument("days", type=click.IntRange(1, 365))
+@click.argument("amount", type=AMOUNT)
+@click.option("--pool", "pool_id", type=int, help="For this pool only.")
+def rent_price(country: Country, days: int, amount: int, pool_id: int | None) -> None:
+    """Price so many days of a number in a country, in the base currency.
+
+    An auto-extended rental needs a price for 30 days.
+    """
+
+    async def work(tx: Tx, now: datetime) -> None:
+        pool = PoolId(pool_id) if pool_id is not None else None
+        await rentals.set_price(tx, country.iso2, days, amount, pool, now)
+
+    _run(work)
+    where = f" in pool {pool_id}" if pool_id is not None else ""
+    currency = Settings.from_environment().base_currency
+    period = "1 day" if days == 1 else f"{days} days"
+    click.echo(f"{period} in {country.name}{where}: {money.format_amount(amount)} {currency}.")
+
+
+@rent.command("list")
+@click.argument("email")
+@_json
+def rent_list(email: str, as_json: bool) -> None:
+    """Show an account's open rentals, without their messages."""
+    base_currency = Settings.from_environment().base_currency
+
+    async def work(tx: Tx, now: datetime) -> list[Rental]:
+        account_id = (await accounts.find_account(tx, email)).id
+        command = LookAtRentals(account_id, None, base_currency, per_page=0)
+        return [view.rental for view in await rentals.look(tx, command)]
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "id": one.id,
+                    "number": one.msisdn,
+                    "state": one.state,
+                    "auto_extend": one.auto_extend,
+                    "days": one.days,
+                    "price": money.format_amount(one.price),
+                    "currency": one.currency,
+                    "messages": one.messages,
+                    "expires_at": one.expires_at.isoformat(),
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        renews = ", extended by itself" if one.auto_extend else ""
+        click.echo(f"{one.id}  {one.msisdn}  {one.state}  until {one.expires_at:%Y-%m-%d %H:%M} UTC{renews}")
+    if not found:
+        click.echo("No open rentals.")
 
 
 @cli.group()
@@ -702,6 +1103,160 @@ def service_forbid(service: Service, email: str) -> None:
 
     _run(work)
     click.echo(f"{email} may no longer use {service.name}.")
+
+
+# Webhooks
+
+
+@cli.group()
+def webhook() -> None:
+    """Webhooks: set, off, show, log, replay."""
+
+
+_webhook_format = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(sorted(_WEBHOOK_EVENTS)),
+    default=onlinesim_webhook.FORMAT,
+    show_default=True,
+    help="Whose words it is told in.",
+)
+
+
+@webhook.command("set")
+@click.argument("email")
+@click.argument("url")
+@_webhook_format
+def webhook_set(email: str, url: str, format_name: str) -> None:
+    """Tell an account of its messages at a URL. One that was switched off is on again; the secret stays."""
+    networks = Settings.from_environment().webhook_networks_allowed
+
+    async def work(tx: Tx, now: datetime) -> Endpoint | None:
+        owner = await accounts.find_account(tx, email)
+        event = _WEBHOOK_EVENTS[format_name]
+        facts: dict[str, object] = {"account_id": owner.id, "format": format_name}
+        await audit.record(tx, actor=_actor(), action="webhook.set", facts=facts, now=now)
+        return await webhooks.set_endpoint(tx, SetEndpoint(owner.id, format_name, event, url, networks, now))
+
+    endpoint = _run(work)
+    if endpoint is None:
+        click.echo("There is no webhook to switch off.")
+    else:
+        click.echo(f"{email} is told in the words of {format_name}. Its receiver can check signatures with")
+        click.echo(webhook_rules.shown_secret(endpoint.secret))
+
+
+@webhook.command("off")
+@click.argument("email")
+@_webhook_format
+def webhook_off(email: str, format_name: str) -> None:
+    """Tell an account of nothing any more; what is on its way fails."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        owner = await accounts.find_account(tx, email)
+        facts: dict[str, object] = {"account_id": owner.id, "format": format_name}
+        await audit.record(tx, actor=_actor(), action="webhook.off", facts=facts, now=now)
+        event = _WEBHOOK_EVENTS[format_name]
+        await webhooks.set_endpoint(tx, SetEndpoint(owner.id, format_name, event, None, (), now))
+
+    _run(work)
+    click.echo(f"{email} is told of nothing in the words of {format_name}.")
+
+
+@webhook.command("show")
+@click.argument("email")
+@_json
+def webhook_show(email: str, as_json: bool) -> None:
+    """Show an account's webhooks and their signing secrets."""
+
+    async def work(tx: Tx, now: datetime) -> list[Endpoint]:
+        return await webhooks.list_endpoints(tx, (await accounts.find_account(tx, email)).id)
+
+    found = [
+        {
+            "format": one.format,
+            "url": one.url,
+            "state": "on" if one.enabled else f"off ({one.switched_off or 'by its owner'})",
+            "failing_since": one.failing_since,
+            "secret": webhook_rules.shown_secret(one.secret),
+        }
+        for one in _run(work)
+    ]
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        failing = f", failing since {one['failing_since']}" if one["failing_since"] else ""
+        click.echo(f"{one['format']}: {one['url']}  {one['state']}{failing}")
+        click.echo(f"  secret {one['secret']}")
+    if not found:
+        click.echo(f"{email} has no webhooks.")
+
+
+@webhook.command("log")
+@click.argument("email")
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@_json
+def webhook_log(email: str, page: int, as_json: bool) -> None:
+    """Show what an account was told, newest first, without the texts."""
+
+    async def work(tx: Tx, now: datetime) -> DeliveryPage:
+        owner = await accounts.find_account(tx, email)
+        return await webhooks.list_deliveries(tx, ListDeliveries(owner.id, page=page, per_page=50))
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            {
+                "total": found.total,
+                "deliveries": [
+                    {
+                        "id": one.id,
+                        "format": one.facts.format,
+                        "message_id": one.facts.message_id,
+                        "lease_id": one.facts.lease_id,
+                        "state": one.state,
+                        "attempts": one.attempts,
+                        "next_attempt_at": one.next_attempt_at,
+                        "url": one.url,
+                        "status": one.status,
+                        "problem": one.problem,
+                        "created_at": one.created_at,
+                        "closed_at": one.closed_at,
+                    }
+                    for one in found.deliveries
+                ],
+            }
+        )
+        return
+    for one in found.deliveries:
+        outcome = one.problem or (f"answered {one.status}" if one.status else "not tried yet")
+        click.echo(
+            f"{one.id}  {one.created_at:%Y-%m-%d %H:%M:%S}  {one.state}  "
+            f"{one.attempts} {'attempt' if one.attempts == 1 else 'attempts'}  {outcome}"
+        )
+    click.echo(f"{found.total} in all.")
+
+
+@webhook.command("replay")
+@click.argument("email")
+@click.argument("delivery_id", metavar="[ID]", type=int, required=False)
+@click.option("--failed", is_flag=True, help="Everything that failed, instead of one.")
+def webhook_replay(email: str, delivery_id: int | None, failed: bool) -> None:
+    """Send an announcement again, or with --failed all that failed."""
+    if (delivery_id is None) != failed:
+        raise click.UsageError("give either the id of a delivery or --failed")
+
+    async def work(tx: Tx, now: datetime) -> int:
+        owner = await accounts.find_account(tx, email)
+        facts: dict[str, object] = {"account_id": owner.id, "delivery_id": delivery_id}
+        await audit.record(tx, actor=_actor(), action="webhook.replayed", facts=facts, now=now)
+        if delivery_id is None:
+            return await webhooks.replay_failed(tx, owner.id, now=now)
+        await webhooks.replay(tx, owner.id, DeliveryId(delivery_id), now=now)
+        return 1
+
+    click.echo(f"{_run(work)} to be sent again.")
 
 
 # Messages

@@ -86,6 +86,10 @@ class _Page:
         return Response(self.content, status, self.headers)
 
 
+# Statuses that say that it was done begin so.
+_DONE = "2"
+
+
 # HTML
 
 
@@ -354,7 +358,7 @@ def _answers(document: Json, content: Json) -> Html:
         )
         kinds = joined(_type(media["schema"]) for media in response["content"].values())
         rows.append((mark, _text(response["description"]), kinds))
-        if status == str(SUCCESS):
+        if status.startswith(_DONE):
             done = _sample(document, response["content"]["application/json"]["schema"])
             examples.append(_example(status, "Done", done, is_open=True))
         for media in response["content"].values():

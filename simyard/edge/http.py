@@ -10,6 +10,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,17 +21,22 @@ from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts.model import Caller
 from simyard.core.lanes import Lanes
-from simyard.core.limits.model import Admit, Budget
+from simyard.core.limits.model import Admit, AdmitSession, Budget
+from simyard.core.steps import Steps
 from simyard.db.database import Database, Tx
 from simyard.edge import metrics
+from simyard.edge.keyless import KeylessAnswers
 from simyard.edge.logs import request_id
 from simyard.edge.wire import (
     JSON_TYPE,
+    NOBODY,
     Action,
     Dialect,
     EachInLane,
     InLane,
+    InSteps,
     InTransaction,
+    KeyNeed,
     NoVerb,
     Rehearsal,
     Verb,
@@ -43,6 +49,8 @@ from simyard.settings import Settings
 log = logging.getLogger(__name__)
 
 _GZIP_BYTES_MIN = 1400
+# A body of this size takes milliseconds to pack, in which other requests would wait.
+_GZIP_SLOWLY_BYTES_MIN = 100_000
 _REQUEST_ID_LENGTH_MAX = 64
 
 
@@ -54,9 +62,17 @@ class DialectApp:
     """An ASGI application that speaks one dialect."""
 
     def __init__(
-        self, dialect: Dialect, *, lanes: Lanes, database: Database, clock: Clock, settings: Settings
+        self,
+        dialect: Dialect,
+        *,
+        lanes: Lanes,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        steps: Steps | None = None,
     ) -> None:
         self._dialect = dialect
+        self._steps = steps
         self._lanes = lanes
         self._database = database
         self._clock = clock
@@ -67,6 +83,7 @@ class DialectApp:
             head, brace, _ = path.partition("{")
             table = self._parametrized if brace else self._fixed
             table[method, dialect.prefix + head] = action
+        self._keyless = KeylessAnswers()
         self._budgets = {action: _scaled(action.budget, settings) for action in dialect.actions.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +109,11 @@ class DialectApp:
         action = self._fixed.get((method, path))
         if action is not None:
             return action, ""
+        if self._dialect.normal_path is not None:
+            path = self._dialect.normal_path(path)
+            action = self._fixed.get((method, path))
+            if action is not None:
+                return action, ""
         head, slash, value = path.rpartition("/")
         return self._parametrized.get((method, head + slash)), value
 
@@ -107,7 +129,21 @@ class DialectApp:
             raise Refusal(Refused.UNKNOWN_METHOD)
         body = await self._body(action, headers, receive)
         caller = await self._admit(action, scope, headers, body)
-        request = WireRequest(value, scope["query_string"], headers, body, caller, self._settings)
+        request = WireRequest(
+            value, scope["query_string"], headers, body, caller, self._settings, _caller_address(scope)
+        )
+        if caller.account_id == NOBODY and action.keyless_kept_seconds:
+            return await self._keyless.answer(
+                (action, value, request.query_string, body),
+                lambda: self._perform(action, request),
+                seconds=action.keyless_kept_seconds,
+                now=caller.now,
+            )
+        return await self._perform(action, request)
+
+    async def _perform(self, action: Action, request: WireRequest) -> WireResponse:
+        """Parse, run, render."""
+        caller = request.caller
         try:
             command = (
                 await asyncio.to_thread(action.parse, request)
@@ -119,7 +155,10 @@ class DialectApp:
             return action.render(result, rehearsal.command, caller)
         if isinstance(command, WireResponse):
             return command
-        return action.render(await self._run(action, command), command, caller)
+        result = await self._run(action, command)
+        if action.render_slowly:
+            return await asyncio.to_thread(action.render, result, command, caller)
+        return action.render(result, command, caller)
 
     async def _body(self, action: Action, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
@@ -134,20 +173,37 @@ class DialectApp:
     async def _admit(
         self, action: Action, scope: Scope, headers: Mapping[bytes, bytes], body: bytes
     ) -> Caller:
-        key = self._dialect.find_key(headers, scope["query_string"], body)
+        query_string = scope["query_string"]
+        key = None
+        if action.key is not KeyNeed.IGNORED:
+            key = self._dialect.find_key(headers, query_string, body)
         if not key:
-            raise Refusal(Refused.NO_KEY)
+            if action.key is KeyNeed.REQUIRED:
+                raise Refusal(Refused.NO_KEY)
+            return Caller(NOBODY, "", None, self._clock.now())
+        budget = self._budgets[action]
+        if budget is not None and action.budget_each is not None:
+            one = action.budget_each.find(headers, query_string, body)
+            budget = None if one is None else replace(budget, verb=f"{budget.verb}/{one}")
+        if self._dialect.takes_access_tokens:
+            return await self._admit_session(key, budget)
         if len(key) > account_rules.KEY_LENGTH_MAX:
             raise Refusal(Refused.WRONG_KEY)
-        client = scope.get("client")
         return await self._lanes.admit(
             Admit(
                 key_digest=account_rules.digest(key),
                 scope=action.scope,
-                address=_address(client[0]) if client else "",
-                budget=self._budgets[action],
+                address=_caller_address(scope),
+                budget=budget,
                 now=self._clock.now(),
             )
+        )
+
+    async def _admit_session(self, token: str, budget: Budget | None) -> Caller:
+        now = self._clock.now()
+        claims = await self._known_steps().logins.read_access_token(token, now)
+        return await self._lanes.admit_session(
+            AdmitSession(claims.account_id, claims.session_id, budget, now)
         )
 
     async def _run(self, action: Action, command: Any) -> Any:
@@ -159,7 +215,14 @@ class DialectApp:
             return results_of(await asyncio.gather(*map(lane, command), return_exceptions=True))
         if isinstance(verb, NoVerb):
             return None
+        if isinstance(verb, InSteps):
+            return await verb.steps(self._known_steps())(command)
         return await self._database.run(lambda tx: verb.verb(tx, command))
+
+    def _known_steps(self) -> Steps:
+        if self._steps is None:
+            raise RuntimeError(f"{self._dialect.name} was given no steps")
+        return self._steps
 
     async def _rehearse(self, action: Action, command: Any) -> Any:
         """What the verb would answer now; nothing of it stays."""
@@ -178,12 +241,19 @@ async def _rehearsed(verb: Verb, lanes: Lanes, tx: Tx, command: Any) -> Any:
         return None
     if isinstance(verb, InTransaction):
         return await verb.verb(tx, command)
+    if isinstance(verb, InSteps):
+        raise TypeError("what takes several transactions cannot be rolled back")
     if isinstance(verb, EachInLane):
         return await verb.lane(lanes).verb(tx, command) if command else []
     (result,) = await verb.lane(lanes).verb(tx, [command])
     if isinstance(result, Refusal):
         raise result
     return result
+
+
+def _caller_address(scope: Scope) -> str:
+    client = scope.get("client")
+    return _address(client[0]) if client else ""
 
 
 @lru_cache(maxsize=4096)
@@ -249,7 +319,11 @@ async def _send(send: Send, response: WireResponse, headers: Mapping[bytes, byte
     body = response.body
     extra = response.headers
     if len(body) >= _GZIP_BYTES_MIN and b"gzip" in headers.get(b"accept-encoding", b""):
-        body = gzip.compress(body, compresslevel=5)
+        body = (
+            await asyncio.to_thread(gzip.compress, body, 5)
+            if len(body) >= _GZIP_SLOWLY_BYTES_MIN
+            else gzip.compress(body, compresslevel=5)
+        )
         extra = (*extra, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
     await send(
         {

@@ -21,6 +21,9 @@ _seconds = Histogram(
     ["dialect", "action"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+_notifications = Counter(
+    "simyard_deposit_notifications", "Notifications of deposits, by what they were.", ["provider", "outcome"]
+)
 # Looking a child up by its labels costs more than counting.
 _request_children: dict[tuple[str, str, int], Counter] = {}
 _seconds_children: dict[tuple[str, str], Histogram] = {}
@@ -36,6 +39,11 @@ def observe(dialect: str, action: str, status: int, seconds: float) -> None:
     if histogram is None:
         histogram = _seconds_children[dialect, action] = _seconds.labels(dialect, action)
     histogram.observe(seconds)
+
+
+def count_notification(provider: str, outcome: str) -> None:
+    """Count what a provider, or whoever claims to be one, told us of a deposit."""
+    _notifications.labels(provider, outcome).inc()
 
 
 def page() -> tuple[bytes, str]:

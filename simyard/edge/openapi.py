@@ -19,6 +19,7 @@ from simyard.edge.wire import (
     Dialect,
     EachInLane,
     InLane,
+    KeyNeed,
     Parameter,
     WireResponse,
 )
@@ -114,7 +115,7 @@ def _shapes(types: Sequence[Any]) -> tuple[dict[int, _Shape], dict[str, Json]]:
 
 
 class _Twins:
-    """Types as msgspec can describe them: it refuses a union of structs without tags, which vendors do answer with.
+    """Types as msgspec can describe them: it refuses a union of objects without tags, which vendors do answer with.
 
     A struct that holds such a union gets a twin that holds its schema. `alternatives` are the structs the schemas
     refer to.
@@ -136,7 +137,8 @@ class _Twins:
         arguments = tuple(self.of(one) for one in given)
         if origin in (Union, UnionType):
             structs = [one for one in arguments if _is_untagged(one)]
-            if len(structs) > 1:
+            objects = [one for one in arguments if get_origin(one) is dict]
+            if len(structs) + len(objects) > 1:
                 return self._any_of(structs, [one for one in arguments if one not in structs])
         if all(twin is one for twin, one in zip(arguments, given, strict=True)):
             return kind
@@ -145,7 +147,7 @@ class _Twins:
     def _any_of(self, structs: Sequence[Any], others: Sequence[Any]) -> Any:
         self.alternatives += structs
         choices: list[Json] = [{"$ref": _SCHEMAS + one.__name__} for one in structs]
-        choices += msgspec.json.schema_components(others)[0]
+        choices += msgspec.json.schema_components(others, ref_template=_SCHEMAS + "{name}")[0]
         return Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"anyOf": choices})]
 
     def _of_struct(self, kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
@@ -240,9 +242,13 @@ def _operation(described: _Described, path: str, action: Action, operation_id: s
     refusals = [reason for reason in Refused if reason in met and reason in described.dialect.refusals.rows]
     operation: Json = {
         "summary": action.summary,
-        "description": " ".join((f"The key must have the scope `{action.scope}`.", *_budget(action))),
+        "description": " ".join((_key_need(described.dialect, action), *_budget(action))),
         "operationId": operation_id,
     }
+    if action.key is not KeyNeed.REQUIRED:
+        # The empty requirement says that none is needed; others beside it, that a key may be shown.
+        keys = _keys(described.dialect) if action.key is KeyNeed.OPTIONAL else {}
+        operation["security"] = [{}, *({name: []} for name in keys)]
     parameters = [
         *(_path_parameter(name, action) for name in re.findall(r"\{([^}]+)\}", path)),
         *(_query_parameter(parameter) for parameter in action.parameters),
@@ -255,18 +261,33 @@ def _operation(described: _Described, path: str, action: Action, operation_id: s
         schema = described.shapes[id(action.body)].schema
         operation["requestBody"] = {
             "required": bool(_resolved(schema, described.components).get("required")),
-            "content": {JSON_TYPE.decode(): {"schema": schema}},
+            "content": {name: {"schema": schema} for name in described.dialect.body_types},
         }
     operation["responses"] = _responses(described, action, refusals)
     return operation
+
+
+def _key_need(dialect: Dialect, action: Action) -> str:
+    if dialect.takes_access_tokens and action.key is KeyNeed.REQUIRED:
+        return "Needs an access token."
+    return _KEY_NEEDS[action.key].format(scope=action.scope)
+
+
+_KEY_NEEDS: Final = {
+    KeyNeed.REQUIRED: "The key must have the scope `{scope}`.",
+    KeyNeed.OPTIONAL: "Needs no key; one that is shown must be good and have the scope `{scope}`.",
+    KeyNeed.IGNORED: "Needs no key.",
+}
 
 
 def _budget(action: Action) -> tuple[str, ...]:
     if action.budget is None:
         return ()
     requests, seconds = action.budget.requests, action.budget.window_seconds
+    noun = "request" if requests == 1 else "requests"
+    each = f" for each {action.budget_each.name}" if action.budget_each is not None else ""
     return (
-        f"An account may send {requests} requests in {seconds} seconds, unless the operator scales that.",
+        f"An account may send {requests} {noun} in {seconds} seconds{each}, unless the operator scales that.",
     )
 
 
@@ -310,7 +331,7 @@ def _resolved(schema: Json, components: Mapping[str, Json]) -> Json:
 
 def _responses(described: _Described, action: Action, refusals: Sequence[Refused]) -> dict[str, Json]:
     """One response for each status, lowest first, with what the dialect's rows say under it."""
-    said: dict[int, list[tuple[Refused, WireResponse]]] = defaultdict(list, {SUCCESS: []})
+    said: dict[int, list[tuple[Refused, WireResponse]]] = defaultdict(list, {action.success_status: []})
     for reason in refusals:
         response = described.dialect.refusals.render(_sample_refusal(reason), action.noun)
         said[response.status].append((reason, response))
@@ -320,7 +341,7 @@ def _responses(described: _Described, action: Action, refusals: Sequence[Refused
 def _response(
     described: _Described, action: Action, status: int, said: Sequence[tuple[Refused, WireResponse]]
 ) -> Json:
-    sentences = ["Done."] if status == SUCCESS else []
+    sentences = ["Done."] if status == action.success_status else []
     if said:
         sentences.append(f"Refused: {', '.join(words(reason) for reason, _ in said)}.")
     if any(reason is Refused.OVER_BUDGET for reason, _ in said):
@@ -330,7 +351,7 @@ def _response(
     if headers:
         response["headers"] = headers
     content: dict[str, Json] = {}
-    if status == SUCCESS:
+    if status == action.success_status:
         shape = described.shape(action.answer)
         content[JSON_TYPE.decode()] = _media([{} if shape is None else shape.schema], {})
     for content_type in dict.fromkeys(_content_type(one) for _, one in said):
@@ -438,7 +459,7 @@ def _sample_refusal(reason: Refused) -> Refusal:
 
 def refusals_of(action: Action) -> frozenset[Refused]:
     """The reasons a whole request can be refused for. What befalls one of its many commands is told in the answer."""
-    met = {*_DOOR, *action.refuses}
+    met = {*_DOOR[action.key], *action.refuses}
     if isinstance(action.verb, InLane | EachInLane):
         met.add(Refused.BUSY)
     if action.budget is not None:
@@ -449,9 +470,8 @@ def refusals_of(action: Action) -> frozenset[Refused]:
     return frozenset(met)
 
 
-# What every request with a key may meet, before its action is looked at. Admission is a lane, so it can be full.
-_DOOR: Final = (
-    Refused.NO_KEY,
+# What every request may meet before its action is looked at. Admission is a lane, so it can be full.
+_SHOWN_KEY: Final = (
     Refused.WRONG_KEY,
     Refused.KEY_DISABLED,
     Refused.KEY_SCOPE,
@@ -461,3 +481,8 @@ _DOOR: Final = (
     Refused.BUSY,
     Refused.INTERNAL,
 )
+_DOOR: Final[Mapping[KeyNeed, tuple[Refused, ...]]] = {
+    KeyNeed.REQUIRED: (Refused.NO_KEY, *_SHOWN_KEY),
+    KeyNeed.OPTIONAL: _SHOWN_KEY,
+    KeyNeed.IGNORED: (Refused.INTERNAL,),
+}

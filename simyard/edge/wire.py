@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from starlette.datastructures import QueryParams
 
+from simyard.base.ids import AccountId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import Caller, Scope
 from simyard.core.lanes import Lanes
 from simyard.core.limits.model import Budget
+from simyard.core.steps import Steps
 from simyard.db.database import Tx
 from simyard.db.lanes import Lane
 from simyard.settings import Settings
@@ -23,6 +26,9 @@ R = TypeVar("R")
 
 _encoder = msgspec.json.Encoder()
 JSON_TYPE = b"application/json"
+
+NOBODY: Final = AccountId(0)
+"""The account of a caller who showed no key where none is needed. Real ids start at 1."""
 
 
 @dataclass(slots=True)
@@ -35,6 +41,8 @@ class WireRequest:
     body: bytes
     caller: Caller
     settings: Settings
+    # Where it came from; empty for what has no address, such as a local socket.
+    address: str = ""
 
     @property
     def query(self) -> QueryParams:
@@ -89,11 +97,20 @@ class EachInLane(Generic[C, R]):
 
 
 @dataclass(frozen=True, slots=True)
+class InSteps(Generic[C, R]):
+    """What takes several transactions, with another host or a long computation between two of them."""
+
+    steps: Callable[[Steps], Callable[[C], Awaitable[R]]]
+
+
+@dataclass(frozen=True, slots=True)
 class NoVerb:
     """For an answer that is the same for everyone: it is rendered from the command alone."""
 
 
-Verb: TypeAlias = InTransaction[Any, Any] | InLane[Any, Any] | EachInLane[Any, Any] | NoVerb
+Verb: TypeAlias = (
+    InTransaction[Any, Any] | InLane[Any, Any] | EachInLane[Any, Any] | InSteps[Any, Any] | NoVerb
+)
 
 
 class Rehearsal(Exception):
@@ -114,6 +131,25 @@ class Parameter:
     required: bool = False
 
 
+class KeyNeed(Enum):
+    """Whether an action wants to know who calls. A key that is shown where it is optional must be a good one."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetEach:
+    """A budget of its own for each value of something in the request.
+
+    `name` says of what. `find` is given headers, query string and body; None: there is nothing to count.
+    """
+
+    name: str
+    find: Callable[[Mapping[bytes, bytes], bytes, bytes], str | None]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """One thing a dialect can be asked: parse, run, render.
@@ -128,19 +164,42 @@ class Action:
     verb: Verb
     render: Callable[[Any, Any, Caller], WireResponse]
     answer: Any
+    # What `render` answers with when it is done.
+    success_status: int = 200
     body: Any = None
     parameters: tuple[Parameter, ...] = ()
     value_description: str = ""
     # What parse and verb may refuse, beside what every request may meet.
     refuses: tuple[Refused, ...] = ()
     budget: Budget | None = None
+    # Where the budget is not one for the action, but one for each of what it acts on.
+    budget_each: BudgetEach | None = None
+    key: KeyNeed = KeyNeed.REQUIRED
     # The size of its body, at most, where it is not the usual one.
     body_bytes_max: Callable[[Settings], int] | None = None
     # For bodies so long that reading them would hold up other requests: `parse` runs in a thread.
     parse_slowly: bool = False
+    # Likewise for answers that may be that long.
+    render_slowly: bool = False
+    # For how long an answer may be given again to others who ask the same without a key.
+    keyless_kept_seconds: float = 0
     # How the dialect's sentences name what is done here: "purchase" in "Too many purchase attempts".
     noun: str = "request"
 
+
+LOGIN_REFUSALS = frozenset(
+    {
+        Refused.WRONG_CREDENTIALS,
+        Refused.EMAIL_NOT_VERIFIED,
+        Refused.WRONG_TOKEN,
+        Refused.REGISTRATION_CLOSED,
+        Refused.LOGIN_NOT_OFFERED,
+    }
+)
+"""What only dialects with logins can meet."""
+
+FUNDING_REFUSALS = frozenset({Refused.UNKNOWN_BANK, Refused.TOO_MANY_ACCOUNTS, Refused.UNKNOWN_DEPOSIT})
+"""What only dialects with virtual accounts can meet."""
 
 Row: TypeAlias = Callable[[Refusal, str], WireResponse]
 """Renders a refusal met in an action, which it is told by its noun."""
@@ -173,7 +232,8 @@ class Dialect:
     """One vendor's protocol: a table of actions below a path.
 
     An action's place is a method and a path below the prefix, which may end in one parameter: `/check/{activation_id}`.
-    `find_key` reads the caller's key; None when there is none.
+    `find_key` reads the caller's key; None when there is none. Where a vendor knows a place by several spellings,
+    `normal_path` gives the one of the table; `stray_paths` are those that do not lie below the prefix.
     """
 
     name: str
@@ -185,6 +245,14 @@ class Dialect:
     error: Any
     description: str = ""
     key_description: str = "API key as a bearer token"
+    normal_path: Callable[[str], str] | None = None
+    stray_paths: tuple[str, ...] = ()
+    # Where it is served, when not everything below its prefix is its own.
+    mounts: tuple[str, ...] = ()
+    # Keys are access tokens of sessions, not API keys.
+    takes_access_tokens: bool = False
+    # How bodies may be written.
+    body_types: tuple[str, ...] = (JSON_TYPE.decode(),)
 
 
 def bearer(headers: Mapping[bytes, bytes]) -> str | None:

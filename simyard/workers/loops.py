@@ -1,29 +1,48 @@
-"""The due loops: expiry, stock, sandbox messages, upkeep."""
+"""The due loops: expiry, rentals, stock, sandbox messages, mail, webhooks, upkeep."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from simyard.base.clock import Clock
+from simyard.base.ids import NumberId
 from simyard.core.activations import service as activations
 from simyard.core.activations.store import SandboxTarget
+from simyard.core.idempotency import service as idempotency
 from simyard.core.limits import service as limits
+from simyard.core.logins import service as logins
+from simyard.core.loyalty.model import Loyalty
+from simyard.core.mail import service as mail
 from simyard.core.messages import service as messages
 from simyard.core.messages.model import IncomingMessage
 from simyard.core.numbers import service as numbers
+from simyard.core.public_numbers import service as public_numbers
+from simyard.core.rentals import service as rentals
+from simyard.core.webhooks import service as webhooks
 from simyard.db.database import Database, Tx
 from simyard.db.due import DueLoop
 from simyard.db.listen import Listener
 from simyard.settings import Settings
+from simyard.workers.funding import FundingSteps, FundingWorker, provider_of
+from simyard.workers.mail import MailSender, transport
+from simyard.workers.outgoing import OutgoingClient
+from simyard.workers.webhooks import Render, WebhookSender
 
 _EXPIRE_LIMIT = 500
 _STOCK_LIMIT = 20_000
 _SANDBOX_LIMIT = 200
 _UPKEEP_LIMIT = 1000
 _UPKEEP_PAUSE_SECONDS = 60.0
+_SANDBOX_SENDERS = (
+    ("whatsapp", "WhatsApp"),
+    ("telegram", "Telegram"),
+    ("google", "Google"),
+    ("discord", "Discord"),
+)
+_PUBLIC_SANDBOX_DISTANCE = timedelta(minutes=10)
 _BUDGETS_KEPT = timedelta(hours=1)
 _SEEN_KEPT = timedelta(days=1)
 
@@ -31,16 +50,36 @@ _SEEN_KEPT = timedelta(days=1)
 class Workers:
     """Everything that happens by itself. Any number of processes may run them at once."""
 
-    def __init__(self, database: Database, url: str, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        url: str,
+        clock: Clock,
+        settings: Settings,
+        *,
+        webhook_formats: Mapping[str, Render] | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
+        client = OutgoingClient(networks_allowed=settings.webhook_networks_allowed)
+        mail_sender = MailSender(database, clock, settings, transport(settings))
+        funding = FundingWorker(FundingSteps(database, provider_of(settings, database), clock))
         self._listener = Listener(url)
         self._listener.on("simyard_due", self._wake)
         self.loops = (
             DueLoop("expiry", self._in_transaction(self._expire)),
+            DueLoop("rentals", self._in_transaction(self._end_rentals)),
             DueLoop("stock", self._in_transaction(self._take_stock), pause_seconds=0.5),
             DueLoop("sandbox", self._in_transaction(self._send_sandbox_messages), pause_seconds=0.5),
+            DueLoop(
+                "public sandbox",
+                self._in_transaction(self._send_public_sandbox_messages),
+                pause_seconds=_UPKEEP_PAUSE_SECONDS,
+            ),
+            DueLoop("mail", mail_sender.step),
+            DueLoop("funding", funding.step),
+            WebhookSender(database, clock, client, webhook_formats or {}),
             DueLoop("upkeep", self._in_transaction(self._keep_up), pause_seconds=_UPKEEP_PAUSE_SECONDS),
         )
 
@@ -73,12 +112,38 @@ class Workers:
     async def _expire(self, tx: Tx) -> int:
         return await activations.expire(tx, limit=_EXPIRE_LIMIT, now=self._clock.now())
 
+    async def _end_rentals(self, tx: Tx) -> int:
+        return await rentals.end_due(
+            tx, limit=_EXPIRE_LIMIT, now=self._clock.now(), base_currency=self._settings.base_currency
+        )
+
     async def _take_stock(self, tx: Tx) -> int:
         return await numbers.take_stock(tx, limit=_STOCK_LIMIT)
 
     async def _send_sandbox_messages(self, tx: Tx) -> int:
         now = self._clock.now()
         taken, targets = await activations.take_sandbox_messages(tx, now=now, limit=_SANDBOX_LIMIT)
+        targets += [_any_sender(number_id) for number_id in await rentals.sandbox_numbers(tx, taken)]
+        if targets:
+            await messages.receive(
+                tx,
+                [
+                    IncomingMessage(
+                        None, None, target.number_id, target.service_name, _sandbox_text(target), now, now
+                    )
+                    for target in targets
+                ],
+                loyalty=Loyalty(self._settings.loyalty_tiers, self._settings.base_currency),
+            )
+        return len(taken)
+
+    async def _send_public_sandbox_messages(self, tx: Tx) -> int:
+        """A message now and then for fictitious public numbers, so that there is something to see."""
+        now = self._clock.now()
+        quiet = await public_numbers.take_quiet_sandbox_numbers(
+            tx, since=now - _PUBLIC_SANDBOX_DISTANCE, limit=_SANDBOX_LIMIT
+        )
+        targets = [_any_sender(number_id) for number_id in quiet]
         if targets:
             await messages.receive(
                 tx,
@@ -89,17 +154,27 @@ class Workers:
                     for target in targets
                 ],
             )
-        return taken
+        return len(targets)
 
     async def _keep_up(self, tx: Tx) -> int:
         now, settings = self._clock.now(), self._settings
-        erased = await messages.erase_texts(
-            tx, before=now - timedelta(days=settings.message_text_days), limit=_UPKEEP_LIMIT
-        )
+        texts_kept_from = now - timedelta(days=settings.message_text_days)
+        erased = await messages.erase_texts(tx, before=texts_kept_from, limit=_UPKEEP_LIMIT)
         await messages.forget_seen(tx, before=now - _SEEN_KEPT)
-        await activations.forget_keys(tx, before=now - timedelta(hours=settings.idempotency_hours))
+        erased += await public_numbers.forget_messages(tx, before=texts_kept_from, limit=_UPKEEP_LIMIT)
+        await public_numbers.forget_digests(tx, before=now - _SEEN_KEPT)
+        await mail.forget(tx, before=texts_kept_from)
+        await webhooks.forget_deliveries(tx, before=texts_kept_from, now=now, limit=_UPKEEP_LIMIT)
+        await idempotency.forget(tx, before=now - timedelta(hours=settings.idempotency_hours))
         await limits.forget_budgets(tx, before=now - _BUDGETS_KEPT)
+        erased += await logins.forget(tx, now=now, limit=_UPKEEP_LIMIT)
         return erased
+
+
+def _any_sender(number_id: NumberId) -> SandboxTarget:
+    """A rental takes any sender: one of those everybody knows."""
+    slug, name = secrets.choice(_SANDBOX_SENDERS)
+    return SandboxTarget(number_id, slug, name)
 
 
 def _sandbox_text(target: SandboxTarget) -> str:

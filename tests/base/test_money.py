@@ -225,3 +225,32 @@ def test_a_currency_is_three_upper_case_letters(code: str) -> None:
 @pytest.mark.parametrize(("code", "decimals"), [("USD", 2), ("JPY", 0), ("KWD", 3), ("NGN", 2), ("CLF", 4)])
 def test_the_smallest_coin_of_a_currency(code: str, decimals: int) -> None:
     assert money.minor_units(code) == decimals
+
+
+@pytest.mark.parametrize(
+    ("coins", "currency", "text"),
+    [
+        (1, "NGN", "0.01"),
+        (3_675_001, "NGN", "36750.01"),
+        (500, "JPY", "500"),
+        (1, "KWD", "0.001"),
+        (1, "CLF", "0.0001"),
+        (0, "USD", "0"),
+        (-250, "USD", "-2.5"),
+    ],
+)
+def test_coins_are_micros_exactly_and_back(coins: int, currency: str, text: str) -> None:
+    micros = money.parse_amount(text)
+    assert money.from_minor(coins, currency) == micros
+    assert money.to_minor(micros, currency) == coins
+
+
+@given(st.integers(), st.sampled_from(["NGN", "JPY", "KWD", "CLF"]))
+def test_no_coin_is_lost_on_the_way_to_micros_and_back(coins: int, currency: str) -> None:
+    assert money.to_minor(money.from_minor(coins, currency), currency) == coins
+
+
+@pytest.mark.parametrize(("text", "currency"), [("0.001", "NGN"), ("0.5", "JPY"), ("-0.001", "USD")])
+def test_a_part_of_a_coin_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="whole number of coins"):
+        money.to_minor(money.parse_amount(text), currency)

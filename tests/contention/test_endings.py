@@ -11,7 +11,7 @@ from simyard.base.ids import AccountId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import service as activations
 from simyard.core.activations.machine import State
-from simyard.core.activations.model import Order
+from simyard.core.activations.model import LookAtActivations, Order
 from simyard.core.lanes import Lanes
 from simyard.core.messages.model import Fate
 from simyard.core.wallet import service as wallet
@@ -77,6 +77,75 @@ async def test_a_cancel_and_an_sms_have_one_winner(world: World, processes: Proc
     await world.assert_whole()
 
 
+async def test_being_done_with_a_number_and_an_sms_agree(world: World, processes: Processes) -> None:
+    """Whoever comes first decides whether it was paid; being done is a success either way."""
+    supplier, _, _ = await world.stocked(AT_ONCE, services=SLUGS[:10])
+    buyer = await world.add_buyer("2000")
+    spent = 0
+    fates: Counter[Fate] = Counter()
+    async with asyncio.timeout(SECONDS_MAX):
+        for slug in SLUGS[:10]:
+            orders = await asyncio.gather(
+                *(processes[place % 2].order(world.order_command(buyer, slug)) for place in range(AT_ONCE))
+            )
+
+            async def race(place: int, order: Order, slug: str) -> int:
+                lanes = processes[place % 2]
+                closed, receipt = await asyncio.gather(
+                    world.close(buyer, order.activation_id),
+                    lanes.receive(world.sms(supplier, order.msisdn, code_text(slug, "123456"))),
+                )
+                fates[receipt.fate] += 1
+                assert (closed.state is State.FINISHED) == (receipt.fate is Fate.DELIVERED)
+                return order.price - closed.refunded
+
+            spent += sum(
+                await asyncio.gather(*(race(place, order, slug) for place, order in enumerate(orders)))
+            )
+    assert set(fates) == {Fate.DELIVERED, Fate.NO_LEASE}, fates
+    assert (await world.balance(buyer)).available == micros("2000") - spent
+    await world.assert_whole()
+
+
+async def test_what_is_looked_at_while_everything_moves_is_never_half_done(
+    world: World, processes: Processes
+) -> None:
+    """A view's state, code and messages are of one moment."""
+    supplier, _, _ = await world.stocked(20)
+    buyer = await world.add_buyer()
+    orders = await asyncio.gather(
+        *(processes[place % 2].order(world.order_command(buyer)) for place in range(20))
+    )
+    over = asyncio.Event()
+    seen: Counter[State] = Counter()
+
+    async def look(lanes: Lanes) -> None:
+        while not over.is_set():
+            for view in await lanes.look(LookAtActivations(buyer)):
+                codes = [message.code for message in view.messages]
+                seen[view.state] += 1
+                assert (view.state is State.RECEIVED) == bool(codes)
+                assert not codes or view.code == codes[0]
+                assert codes == sorted(codes, key=str)
+
+    async def use(place: int, order: Order) -> None:
+        choose = random.Random(place)
+        for turn in range(12):
+            text = code_text("whatsapp", str(100_000 + turn))
+            await asyncio.gather(
+                processes[turn % 2].receive(world.sms(supplier, order.msisdn, text)),
+                *([world.request_next(buyer, order.activation_id)] if turn and choose.random() < 0.7 else []),
+            )
+
+    looking = [asyncio.create_task(look(lanes)) for lanes in processes]
+    async with asyncio.timeout(SECONDS_MAX):
+        await asyncio.gather(*(use(place, order) for place, order in enumerate(orders)))
+    over.set()
+    await asyncio.gather(*looking)
+    assert {State.RECEIVED, State.WAITING_AGAIN} <= set(seen), seen
+    await world.assert_whole()
+
+
 async def test_rings_of_payments_do_not_block_each_other(world: World) -> None:
     ring = await world.add_buyers(8, "100")
     total = 8 * micros("100")
@@ -95,10 +164,12 @@ async def test_rings_of_payments_do_not_block_each_other(world: World) -> None:
 
 
 async def test_a_storm_of_everything_keeps_every_promise(world: World, processes: Processes) -> None:
-    """Orders, SMS, cancels, finishes, requests for the next, expiry, reports and counts, all at once."""
+    """Orders, SMS, cancels, finishes, requests for the next, bans, referrals, expiry, reports and counts, all at once."""
     slugs = SLUGS[:6]
     supplier, _, listed = await world.stocked(40, services=slugs)
     buyers = await world.add_buyers(6, "500")
+    for place, buyer in enumerate(buyers):
+        await world.refer(buyers[(place + 1) % 6], buyer)
     allowed = {
         Refused.NO_NUMBERS,
         Refused.CODE_RECEIVED,
@@ -122,6 +193,7 @@ async def test_a_storm_of_everything_keeps_every_promise(world: World, processes
                     world.cancel(buyer, order.activation_id),
                     world.finish(buyer, order.activation_id),
                     world.request_next(buyer, order.activation_id),
+                    world.close(buyer, order.activation_id, ban=choose.random() < 0.1),
                     lanes.receive(world.sms(supplier, order.msisdn, code_text(slug, f"{2000 + turn}"))),
                 ]
                 choose.shuffle(acting)

@@ -54,6 +54,27 @@ def test_an_account_is_added_to_a_database_that_was_empty(shell: Shell) -> None:
     assert verified["currencies"]["USD"]["available"] == "100"
 
 
+async def test_an_account_may_have_been_brought_by_another(shell: Shell, empty_database_url: str) -> None:
+    bringer = shell.json("account", "add", "bringer@example.com")["id"]
+    for email, settings in (
+        ("a@example.com", {}),
+        ("c@example.com", {"SIMYARD_REFERRAL_SHARE_PERCENT": "12", "SIMYARD_BASE_CURRENCY": "EUR"}),
+    ):
+        added = shell.run("account", "add", email, "--referrer", "Bringer@example.com", **settings)
+        assert added.returncode == 0, added.stderr
+    connection = await asyncpg.connect(empty_database_url)
+    rows = await connection.fetch(
+        "SELECT referrer_id, share_basis_points, base_currency FROM referral ORDER BY referred_id"
+    )
+    await connection.close()
+    assert [tuple(row) for row in rows] == [(bringer, 500, "USD"), (bringer, 1200, "EUR")]
+    unknown = shell.run("account", "add", "b@example.com", "--referrer", "nobody@example.com")
+    assert unknown.returncode == 1
+    assert unknown.stderr.strip() == "Error: There is no account nobody@example.com."
+    # Nothing was added either.
+    shell.json("account", "add", "b@example.com")
+
+
 def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
     shell.json("account", "add", "a@example.com")
     again = shell.run("account", "add", "a@example.com")
@@ -71,6 +92,8 @@ def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
         (("account", "add", "c@example.com", "--currency", "dollars"), "three letters"),
         (("number", "block", "+46701740605"), "No supplier has reported the number +46701740605."),
         (("number", "block", "everyone"), "international form"),
+        (("number", "publish", "+46701740605"), "No supplier has reported the number +46701740605."),
+        (("number", "withdraw", "everyone"), "international form"),
         (("pool", "add", "p", "--kind", "direct"), "--supplier"),
         (("pool", "add", "p", "--kind", "direct", "--supplier", "a@example.com"), "not a supplier"),
     ):
@@ -91,6 +114,27 @@ def test_a_supplier_gets_a_pool_with_consent_on_record_and_a_price(
     missing = shell.run("price", "set", "whatsapp", "US", "1", "--pool", "1")
     assert "There is no pool 1." in missing.stderr
     assert shell.run("fx", "set", "NGN", "1500").stdout == "1 USD = 1500 NGN.\n"
+
+
+async def test_a_number_is_published_and_withdrawn(shell: Shell, empty_database_url: str) -> None:
+    shell.json("pool", "add", "play", "--kind", "sandbox", "--country", "GB")
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        msisdn = await connection.fetchval("SELECT min(msisdn) FROM number")
+        published = "SELECT published_at IS NOT NULL FROM number WHERE msisdn = $1"
+        said = shell.run("number", "publish", msisdn)
+        assert said.stdout == f"{msisdn} is public: everybody can read its messages.\n"
+        assert await connection.fetchval(published, msisdn)
+        said = shell.run("number", "withdraw", msisdn)
+        assert said.stdout == f"{msisdn} is no longer public.\n"
+        assert not await connection.fetchval(published, msisdn)
+        actions = await connection.fetch(
+            "SELECT action, actor FROM audit WHERE action LIKE 'number.%' ORDER BY id"
+        )
+    finally:
+        await connection.close()
+    assert [row["action"] for row in actions] == ["number.published", "number.withdrawn"]
+    assert all(row["actor"].startswith("shell:") for row in actions)
 
 
 def test_a_deposit_with_a_reference_is_booked_once(shell: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -19,10 +20,12 @@ from simyard.db.database import Tx
 from simyard.edge.openapi import Json, describe, refusals_of
 from simyard.edge.wire import (
     Action,
+    BudgetEach,
     Dialect,
     EachInLane,
     InLane,
     InTransaction,
+    KeyNeed,
     NoVerb,
     Parameter,
     RefusalTable,
@@ -43,7 +46,13 @@ DOOR = {
     Refused.BUSY,
     Refused.INTERNAL,
 }
-"""What any action can be refused for."""
+"""What any action can be refused for that wants a key."""
+
+DOORS = {
+    KeyNeed.REQUIRED: DOOR,
+    KeyNeed.OPTIONAL: DOOR - {Refused.NO_KEY},
+    KeyNeed.IGNORED: {Refused.INTERNAL},
+}
 
 Amount = Annotated[
     msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number", "description": "In euros."})
@@ -167,6 +176,27 @@ DIALECT = Dialect(
         ),
         ("GET", "/a-b"): Action("Alike", Scope.READ, _parse_nothing, NoVerb(), _render, Tree),
         ("GET", "/a_b"): Action("Alike", Scope.READ, _parse_nothing, NoVerb(), _render, Tree),
+        ("GET", "/open"): Action(
+            "Open to all",
+            Scope.READ,
+            _parse_nothing,
+            NoVerb(),
+            _render,
+            Here | dict[str, Here],
+            key=KeyNeed.OPTIONAL,
+        ),
+        ("POST", "/keyless"): Action(
+            "Asks for no key",
+            Scope.READ,
+            _parse_nothing,
+            NoVerb(),
+            _render,
+            Tree,
+            body=Wanted,
+            budget=Budget("keyless", 1, 5),
+            budget_each=BudgetEach("thing", lambda headers, query_string, body: None),
+            key=KeyNeed.IGNORED,
+        ),
     },
     refusals=REFUSALS,
     find_key=lambda headers, query_string, body: bearer(headers),
@@ -250,15 +280,18 @@ def test_statuses_are_sorted_and_are_those_of_the_rows(dialect: Dialect) -> None
         }
         met = refusals_of(action) & set(dialect.refusals.rows)
         assert set(told) == {reason.value for reason in met}
-        assert set(statuses) == {"200", *told.values()}
+        assert set(statuses) == {str(action.success_status), *told.values()}
 
 
 @every_dialect
 def test_every_action_can_be_refused_at_the_door(dialect: Dialect) -> None:
     for action in dialect.actions.values():
         refusals = refusals_of(action)
-        assert refusals >= DOOR
-        assert (Refused.OVER_BUDGET in refusals) == (action.budget is not None)
+        assert refusals >= DOORS[action.key]
+        assert action.key is KeyNeed.REQUIRED or Refused.NO_KEY not in refusals
+        # Logins count by themselves.
+        counted = action.budget is not None or Refused.OVER_BUDGET in action.refuses
+        assert (Refused.OVER_BUDGET in refusals) == counted
         assert (Refused.TOO_LARGE in refusals) >= (action.body is not None)
 
 
@@ -354,6 +387,29 @@ def test_keys_are_where_the_dialect_finds_them(small: Json) -> None:
     assert small["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
+def test_what_needs_no_key_says_so(small: Json) -> None:
+    assert small["paths"]["/small/open"]["get"]["security"] == [{}, {"bearer": []}]
+    assert small["paths"]["/small/keyless"]["post"]["security"] == [{}]
+    assert "security" not in small["paths"]["/small/things"]["get"]
+
+
+def test_a_budget_for_each_of_something_says_of_what(small: Json) -> None:
+    description = small["paths"]["/small/keyless"]["post"]["description"]
+    assert "1 request in 5 seconds for each thing" in description
+
+
+def test_union_of_a_struct_and_a_map_of_it_is_described(small: Json) -> None:
+    media = small["paths"]["/small/open"]["get"]["responses"]["200"]["content"]["application/json"]
+    here = {"$ref": "#/components/schemas/Here"}
+    assert media["schema"]["anyOf"][:2] == [here, {"type": "object", "additionalProperties": here}]
+
+
+def test_bodies_may_be_written_in_several_ways() -> None:
+    document = describe(replace(DIALECT, body_types=("application/json", "text/x")), version="1")
+    content = document["paths"]["/small/things"]["post"]["requestBody"]["content"]
+    assert content["text/x"] == content["application/json"]
+
+
 # Of the real ones: what their verbs promise is there
 
 
@@ -371,6 +427,12 @@ def test_keys_are_where_the_dialect_finds_them(small: Json) -> None:
             {Refused.UNKNOWN_LEASE, Refused.TOO_EARLY, Refused.CODE_RECEIVED},
         ),
         ("server7", ("GET", "/history"), {Refused.MALFORMED}),
+        ("onlinesim", ("GET", "/getNum"), {Refused.NO_NUMBERS, Refused.IDEMPOTENCY_KEY_REUSED}),
+        (
+            "onlinesim",
+            ("POST", "/setOperationOk"),
+            {Refused.OVER_BUDGET, Refused.TOO_EARLY, Refused.TOO_LARGE},
+        ),
         ("onlinesim_reseller_v2", ("POST", "/addMessage"), {Refused.UNKNOWN_NUMBER, Refused.MALFORMED}),
         ("onlinesim_reseller_v2", ("POST", "/sendNumbersOnline"), {Refused.UNKNOWN_POOL, Refused.TOO_LARGE}),
     ],

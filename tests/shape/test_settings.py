@@ -81,3 +81,34 @@ def test_every_setting_is_described_in_one_sentence_or_two() -> None:
         description = field.metadata["description"]
         assert description.endswith((".", "`.")), field.name
         assert "|" not in description
+
+
+def test_paystack_wants_its_key_which_is_not_shown() -> None:
+    with pytest.raises(SettingsInvalid, match="SIMYARD_PAYSTACK_SECRET_KEY: must be set"):
+        Settings.from_environment({"SIMYARD_FUNDING_PROVIDER": "paystack"})
+    settings = Settings.from_environment(
+        {
+            "SIMYARD_FUNDING_PROVIDER": "Paystack",
+            "SIMYARD_PAYSTACK_SECRET_KEY": "sk_live_1",
+            "SIMYARD_PAYSTACK_URL": "http://127.0.0.1:8080/",
+        }
+    )
+    assert (settings.funding_provider, settings.paystack_url) == ("paystack", "http://127.0.0.1:8080")
+    assert "sk_live_1" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.paystack.co",
+        "ftp://api.paystack.co",
+        "https://",
+        "https://a:b@c",
+        "https://a?b",
+        "https://a:x",
+    ],
+)
+def test_the_address_of_a_server_must_be_one(url: str) -> None:
+    with pytest.raises(SettingsInvalid, match="must be a server's address"):
+        Settings.from_environment({"SIMYARD_PAYSTACK_URL": url})

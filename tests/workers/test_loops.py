@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,8 +18,11 @@ from simyard.core.activations.model import Order
 from simyard.core.activations.store import SandboxTarget
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.catalog.model import Service
+from simyard.core.mail import service as mail
 from simyard.core.messages import service as messages
 from simyard.core.messages.rules import Verdict, judge
+from simyard.core.public_numbers import service as public_numbers
+from simyard.core.public_numbers.model import ListPublicMessages
 from simyard.db.database import Database
 from simyard.settings import Settings
 from simyard.workers import loops
@@ -70,6 +74,62 @@ async def sandbox_order(world: World, seconds: float = 5) -> Order:
 # Sandbox
 
 
+async def test_public_fictitious_numbers_get_an_sms_now_and_then(world: World, workers: Workers) -> None:
+    await world.add_sandbox_pool([reported(msisdn) for msisdn in SANDBOX])
+    _, _, (real,) = await world.stocked(1)
+    for msisdn in (*SANDBOX[:2], real):
+        async with world.database.transaction() as tx:
+            await public_numbers.publish(tx, msisdn, actor="test", now=world.clock.now())
+
+    async def counts() -> dict[str, int]:
+        async with world.database.transaction() as tx:
+            page = await public_numbers.list_messages(tx, ListPublicMessages(None, None, 1, 100))
+        return Counter(message.msisdn for message in page.messages)
+
+    send = step(workers, "public sandbox")
+    assert await send() == 2
+    assert await counts() == {SANDBOX[0]: 1, SANDBOX[1]: 1}
+    world.clock.turn(599)
+    assert await send() == 0
+    world.clock.turn(2)
+    assert await send() == 2
+    assert await counts() == {SANDBOX[0]: 2, SANDBOX[1]: 2}
+
+
+async def test_two_processes_do_not_send_a_public_number_two_sms(world: World, workers: Workers) -> None:
+    await world.add_sandbox_pool([reported(msisdn) for msisdn in SANDBOX])
+    async with world.database.transaction() as tx:
+        await public_numbers.publish(tx, SANDBOX[0], actor="test", now=world.clock.now())
+    send = step(workers, "public sandbox")
+    assert sorted(await asyncio.gather(send(), send())) == [0, 1]
+
+
+async def test_upkeep_drops_public_messages_and_mail_with_the_texts(world: World, workers: Workers) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+    async with world.database.transaction() as tx:
+        await public_numbers.publish(tx, msisdn, actor="test", now=world.clock.now())
+        await mail.enqueue(tx, "a@example.com", "Hello", "Hello", world.clock.now())
+        (one,) = await mail.claim(tx, now=world.clock.now(), lease_seconds=60, limit=1)
+        await mail.record_sent(tx, one, now=world.clock.now())
+    await world.receive(supplier, msisdn, "Hello")
+    keep_up = step(workers, "upkeep")
+
+    async def counts() -> list[int]:
+        return [
+            await world.value(f"SELECT count(*) FROM {table}")
+            for table in ("public_message", "public_message WHERE digest IS NOT NULL", "mail")
+        ]
+
+    await keep_up()
+    assert await counts() == [1, 1, 1]
+    world.clock.turn(86_400 + 1)
+    await keep_up()
+    assert await counts() == [1, 0, 1]
+    world.clock.turn(29 * 86_400)
+    assert await keep_up() == 1
+    assert await counts() == [0, 0, 0]
+
+
 async def test_a_sandbox_order_gets_its_sms_after_the_set_time(world: World, workers: Workers) -> None:
     await sandbox_order(world, 5)
     send = step(workers, "sandbox")
@@ -104,7 +164,7 @@ async def test_a_sandbox_sms_is_sent_again_when_the_process_died_before_it_commi
     order = await sandbox_order(world)
     world.clock.turn(5)
 
-    async def die(*_: object) -> None:
+    async def die(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from simyard.base.ids import AccountId, PoolId
+from simyard.base.ids import AccountId, PoolId, SessionId
 
 
 class Role(StrEnum):
@@ -39,21 +39,27 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, and when it came in. The pool is the one its key was issued for, if any."""
+    """Who sent a request, and when it came in.
+
+    The pool is the one its key was issued for, if any; the session the one its token belongs to, if it came with one.
+    """
 
     account_id: AccountId
     email: str
     pool_id: PoolId | None
     now: datetime
+    session_id: SessionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AddAccount:
-    """The password is optional: an account may live on keys alone. Its wallet will hold this one currency."""
+    """The password is optional: an account may live on keys alone. `verified`: the email is known to be its owner's."""
 
     email: str
     role: Role
     password_hash: str | None = None
+    name: str = ""
+    verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import unicodedata
+from functools import cache
 
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 
 from simyard.core.accounts.model import Role, Scope
 
@@ -45,5 +48,29 @@ def hint(key: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    """Argon2id with the library's current parameters."""
-    return _HASHER.hash(password)
+    """Argon2id with the library's current parameters. Takes a while and much memory: not for the event loop."""
+    return _HASHER.hash(_normal(password))
+
+
+def verify_password(password_hash: str | None, password: str) -> bool:
+    """Whether it is the password. Takes as long when there is none to compare with: then it never is."""
+    try:
+        _HASHER.verify(password_hash or _nobodys_hash(), _normal(password))
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether a hash was made with other parameters than those in use now."""
+    return _HASHER.check_needs_rehash(password_hash)
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash(secrets.token_urlsafe(32))
+
+
+def _normal(password: str) -> str:
+    """One form for what looks the same, whichever keyboard wrote it."""
+    return unicodedata.normalize("NFKC", password)

@@ -25,7 +25,13 @@ async def add_account(tx: Tx, command: AddAccount, *, now: datetime) -> Account:
         raise Refusal(Refused.MALFORMED, field="email")
     try:
         return await store.insert_account(
-            tx, email=email, role=command.role, password_hash=command.password_hash, now=now
+            tx,
+            email=email,
+            role=command.role,
+            password_hash=command.password_hash,
+            name=command.name,
+            verified_at=now if command.verified else None,
+            now=now,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "account_email_taken":
@@ -43,6 +49,14 @@ async def find_account(tx: Tx, email: str) -> Account:
     if account is None:
         raise Refusal(Refused.UNKNOWN_ACCOUNT, email=email)
     return account
+
+
+async def email_of(tx: Tx, account_id: AccountId) -> str:
+    """Refuses: UNKNOWN_ACCOUNT."""
+    email = await store.find_email(tx, account_id=account_id)
+    if email is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    return email
 
 
 async def set_state(tx: Tx, email: str, state: AccountState, *, actor: str, now: datetime) -> Account:

@@ -31,10 +31,23 @@ def _account(row: asyncpg.Record) -> Account:
 
 
 async def insert_account(
-    tx: Tx, *, email: str, role: Role, password_hash: str | None, now: datetime
+    tx: Tx,
+    *,
+    email: str,
+    role: Role,
+    password_hash: str | None,
+    name: str,
+    verified_at: datetime | None,
+    now: datetime,
 ) -> Account:
     (row,) = await _queries.insert_account.rows(
-        tx, email=email, role=role, password_hash=password_hash, now=now
+        tx,
+        email=email,
+        role=role,
+        password_hash=password_hash,
+        name=name,
+        verified_at=verified_at,
+        now=now,
     )
     return _account(row)
 
@@ -42,6 +55,11 @@ async def insert_account(
 async def find_account(tx: Tx, *, email: str) -> Account | None:
     row = await _queries.find_account.row(tx, email=email)
     return None if row is None else _account(row)
+
+
+async def find_email(tx: Tx, *, account_id: AccountId) -> str | None:
+    email: str | None = await _queries.find_email.value(tx, account_id=account_id)
+    return email
 
 
 async def set_account_state(tx: Tx, *, email: str, state: AccountState) -> Account | None:

@@ -1,10 +1,13 @@
 -- name: insert_account
-INSERT INTO account (email, role, password_hash, created_at)
-VALUES (:email, :role, :password_hash, :now)
+INSERT INTO account (email, role, password_hash, name, email_verified_at, created_at)
+VALUES (:email, :role, :password_hash, :name, :verified_at, :now)
 RETURNING id, email, role, state;
 
 -- name: find_account
 SELECT id, email, role, state FROM account WHERE email = :email;
+
+-- name: find_email
+SELECT email FROM account WHERE id = :account_id;
 
 -- name: set_account_state
 UPDATE account SET state = :state WHERE email = :email RETURNING id, email, role, state;

@@ -22,6 +22,7 @@ class Event(StrEnum):
     NUMBER_REFUSED = "number_refused"
     SMS_ARRIVED = "sms_arrived"
     NEXT_REQUESTED = "next_requested"
+    NEXT_WAS_QUEUED = "next_was_queued"
     CANCELED = "canceled"
     FINISHED = "finished"
     TIME_RAN_OUT = "time_ran_out"
@@ -45,7 +46,10 @@ TABLE: dict[tuple[State, Event], Step] = {
     (State.WAITING, Event.CANCELED): Step(State.CANCELED, MoneyMove.RELEASE),
     (State.WAITING, Event.TIME_RAN_OUT): Step(State.EXPIRED, MoneyMove.RELEASE),
     (State.RECEIVED, Event.SMS_ARRIVED): Step(State.RECEIVED, MoneyMove.NONE),
+    # The buyer dismissed his only message.
     (State.RECEIVED, Event.NEXT_REQUESTED): Step(State.WAITING_AGAIN, MoneyMove.NONE),
+    # He dismissed a message, and another had come already.
+    (State.RECEIVED, Event.NEXT_WAS_QUEUED): Step(State.RECEIVED, MoneyMove.NONE),
     (State.RECEIVED, Event.FINISHED): Step(State.FINISHED, MoneyMove.NONE),
     (State.RECEIVED, Event.TIME_RAN_OUT): Step(State.FINISHED, MoneyMove.NONE),
     (State.WAITING_AGAIN, Event.SMS_ARRIVED): Step(State.RECEIVED, MoneyMove.NONE),

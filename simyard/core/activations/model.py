@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
 from simyard.core.activations.machine import State
+from simyard.core.messages.model import ReceivedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class OrderNumber:
     """A wish for one number for one service.
 
     No pool: the cheapest that has stock; `common_only` leaves out those reserved for the service. `price_max` is in
-    the buyer's currency. Under an idempotency key the same order gives the same outcome; labels are the buyer's own
+    the buyer's currency; `price_exact` too: only offers that cost just this. Under an idempotency key the same order gives the same outcome; labels are the buyer's own
     names and belong to what must be the same.
     """
 
@@ -31,6 +32,7 @@ class OrderNumber:
     operator_id: OperatorId | None = None
     excluded: tuple[str, ...] = ()
     price_max: int | None = None
+    price_exact: int | None = None
     common_only: bool = False
     sandbox_seconds: float = 0
     idempotency_key: str | None = None
@@ -85,6 +87,17 @@ class ActOnActivation:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseActivation:
+    """Be done with an activation, whatever came for it. `ban`: never give the account this number again."""
+
+    account_id: AccountId
+    activation_id: ActivationId
+    now: datetime
+    locked_seconds: int = 0
+    ban: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A closed activation, what its closing gave back, and what the wallet can spend now."""
 
@@ -93,6 +106,41 @@ class Closed:
     refunded: int
     currency: str
     available: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtActivations:
+    """No id: all open activations of the account. With one: that activation, also when it is closed.
+
+    `dismissed_too`: with all its messages, not only those that are left to read.
+    """
+
+    account_id: AccountId
+    activation_id: ActivationId | None = None
+    dismissed_too: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationView:
+    """An activation with the messages its buyer has not dismissed, oldest first: the first is the active one.
+
+    `code` is the first that was read of them; the last one of all while the next message is awaited.
+    """
+
+    id: ActivationId
+    service_id: ServiceId
+    service_label: str
+    country: str
+    msisdn: str | None
+    state: State
+    code: str | None
+    price: int
+    currency: str
+    ordered_at: datetime
+    expires_at: datetime
+    received_at: datetime | None
+    closed_at: datetime | None
+    messages: tuple[ReceivedMessage, ...]
 
 
 class HistoryFilter(StrEnum):
@@ -117,7 +165,7 @@ class ActivationPage:
 
 @dataclass(frozen=True, slots=True)
 class LockedActivation:
-    """An activation this transaction has locked, with all that decides about it."""
+    """An activation this transaction has locked, with all that decides about it. `coded`: a code has come, if not the last one."""
 
     id: ActivationId
     account_id: AccountId
@@ -133,6 +181,7 @@ class LockedActivation:
     earning_currency: str
     supplier_id: AccountId | None
     code: str | None
+    coded: bool
     messages: int
     ordered_at: datetime
     expires_at: datetime

@@ -10,25 +10,30 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from simyard.base.ids import AccountId, ActivationId
+from simyard.base.ids import AccountId, LeaseId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import machine, rules, store
 from simyard.core.activations.machine import Event, MoneyMove, State
 from simyard.core.activations.model import (
     Activation,
     ActivationPage,
+    ActivationView,
     ActOnActivation,
     CheckActivation,
+    CloseActivation,
     Closed,
     ListActivations,
     LockedActivation,
+    LookAtActivations,
     Order,
     OrderNumber,
 )
-from simyard.core.activations.store import Key, NewActivation, Outcome, SandboxTarget
+from simyard.core.activations.store import NewActivation, SandboxTarget
 from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.idempotency import service as idempotency
+from simyard.core.idempotency.model import Key, Keyed
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.model import ClaimedNumber, Want
 from simyard.core.pools.model import PoolKind
@@ -38,6 +43,9 @@ from simyard.core.pricing.model import Offer, Quote
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Wallet
 from simyard.db.database import Tx
+
+BANS_MAX = 1_000
+"""Of the numbers an account banned in a country, how many of the newest are kept from it."""
 
 _outcome_encoder = msgspec.msgpack.Encoder()
 _outcome_decoder = msgspec.msgpack.Decoder(Order)
@@ -53,6 +61,7 @@ class _Bid:
     command: OrderNumber
     buyer: Wallet
     offers: list[tuple[Offer, Quote]]
+    excluded: tuple[str, ...]
     unaffordable: bool = False
     result: Order | Refusal | None = None
 
@@ -61,14 +70,18 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal
     """Lease one free number for each command and hold its price.
 
     Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), SERVICE_PROHIBITED, NOT_PRICED (nobody
-    has a price for it there), NO_RATE, PRICE_TOO_HIGH, INSUFFICIENT_FUNDS, NO_NUMBERS. With several pools the cheapest that
-    has numbers wins. An account without a wallet has no funds. A repeat under an idempotency key returns the first
-    outcome and moves nothing; a refused order leaves its key free. Locks: keys, wallets by account id; numbers are passed over when locked.
+    has a price for it there), NO_RATE, PRICE_CHANGED (no offer costs just that), PRICE_TOO_HIGH, INSUFFICIENT_FUNDS,
+    NO_NUMBERS. With several pools the cheapest that has numbers wins. What an account banned it is not given (the newest
+    1,000 of a country). An account without a wallet has no funds. A repeat under an idempotency key returns the first
+    outcome and moves nothing; a refused order leaves its key free. Locks: keys, wallets by account id; numbers are passed
+    over when locked.
     """
     now = max(command.now for command in commands)
     results: list[Order | Refusal | None] = [None] * len(commands)
-    first_of, twins = await _settle_keys(tx, commands, results, now)
-    fresh = [index for index, result in enumerate(results) if result is None and index not in twins]
+    settled = await idempotency.settle(tx, _keyed(commands), now=now)
+    for index, answer in settled.answers.items():
+        results[index] = answer if isinstance(answer, Refusal) else _outcome_decoder.decode(answer)
+    fresh = [index for index, result in enumerate(results) if result is None and index not in settled.twins]
     if fresh:
         wallets = await wallet.lock(tx, {commands[index].account_id for index in fresh})
         payable = [index for index in fresh if commands[index].account_id in wallets]
@@ -78,57 +91,24 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal
             outcomes = await _order_fresh(tx, [commands[index] for index in payable], wallets, now)
             for index, outcome in zip(payable, outcomes, strict=True):
                 results[index] = outcome
-        await _record_keys(tx, first_of, results)
-    for index, first in twins.items():
+        await _record_keys(tx, settled.first_of, results)
+    for index, first in settled.twins.items():
         results[index] = results[first]
     return [result if result is not None else Refusal(Refused.INTERNAL) for result in results]
 
 
-async def _settle_keys(
-    tx: Tx, commands: Sequence[OrderNumber], results: list[Order | Refusal | None], now: datetime
-) -> tuple[dict[Key, int], dict[int, int]]:
-    """Answer the orders whose idempotency key was used before.
-
-    Returns the keys this batch is the first to use, with the place of their order, and the orders that are twins
-    of another one in this batch.
-    """
-    keyed = [
-        (index, (command.account_id, command.idempotency_key), rules.fingerprint(command))
-        for index, command in enumerate(commands)
+def _keyed(commands: Sequence[OrderNumber]) -> dict[int, Keyed]:
+    return {
+        place: Keyed((command.account_id, command.idempotency_key), rules.fingerprint(command))
+        for place, command in enumerate(commands)
         if command.idempotency_key is not None
-    ]
-    first_of: dict[Key, int] = {}
-    fingerprints: dict[Key, bytes] = {}
-    for index, key, fingerprint in keyed:
-        first_of.setdefault(key, index)
-        fingerprints.setdefault(key, fingerprint)
-    twins: dict[int, int] = {}
-    if not keyed:
-        return first_of, twins
-    reserved = await store.reserve_keys(tx, keys=fingerprints, now=now)
-    known = [key for key in first_of if key not in reserved]
-    outcomes = await store.outcomes(tx, keys=known) if known else {}
-    for index, key, fingerprint in keyed:
-        if key not in reserved:
-            results[index] = _repeated(outcomes.get(key), fingerprint)
-        elif fingerprint != fingerprints[key]:
-            results[index] = Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
-        elif index != first_of[key]:
-            twins[index] = first_of[key]
-    return {key: index for key, index in first_of.items() if key in reserved}, twins
+    }
 
 
-def _repeated(outcome: Outcome | None, fingerprint: bytes) -> Order | Refusal:
-    """The answer to an order whose key was used before."""
-    if outcome is None or outcome.outcome is None:
-        return Refusal(Refused.BUSY)
-    if outcome.fingerprint != fingerprint:
-        return Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
-    return _outcome_decoder.decode(outcome.outcome)
-
-
-async def _record_keys(tx: Tx, first_of: dict[Key, int], results: Sequence[Order | Refusal | None]) -> None:
-    done: dict[Key, tuple[ActivationId, bytes]] = {}
+async def _record_keys(
+    tx: Tx, first_of: Mapping[Key, int], results: Sequence[Order | Refusal | None]
+) -> None:
+    done: dict[Key, tuple[LeaseId, bytes]] = {}
     refused: list[Key] = []
     for key, index in first_of.items():
         result = results[index]
@@ -136,10 +116,7 @@ async def _record_keys(tx: Tx, first_of: dict[Key, int], results: Sequence[Order
             done[key] = (result.activation_id, _outcome_encoder.encode(result))
         else:
             refused.append(key)
-    if done:
-        await store.store_outcomes(tx, outcomes=done)
-    if refused:
-        await store.release_keys(tx, keys=refused)
+    await idempotency.record(tx, done, refused=refused)
 
 
 async def _order_fresh(
@@ -152,9 +129,13 @@ async def _order_fresh(
     base = commands[0].base_currency
     rates = await pricing.rates(tx, base) if foreign != {base} else {base: pricing_rules.ONE}
     permitted = await _permissions(tx, commands)
+    banned = await store.banned(
+        tx, asking={(command.account_id, command.country) for command in commands}, limit=BANS_MAX
+    )
     bids = []
     for command in commands:
-        bid = _Bid(command, wallets[command.account_id], [])
+        bans = banned.get((command.account_id, command.country), ())
+        bid = _Bid(command, wallets[command.account_id], [], command.excluded + bans)
         try:
             bid.offers = _affordable_offers(bid, offers, currencies, rates, permitted)
         except Refusal as refusal:
@@ -212,7 +193,10 @@ def _affordable_offers(
     if not mine:
         raise Refusal(Refused.NO_NUMBERS)
     quoted = _quotes(mine, bid.buyer.currency, currencies, rates)
-    within = [one for one in quoted if command.price_max is None or one[1].price <= command.price_max]
+    exact = [one for one in quoted if command.price_exact in (None, one[1].price)]
+    if not exact:
+        raise Refusal(Refused.PRICE_CHANGED)
+    within = [one for one in exact if command.price_max is None or one[1].price <= command.price_max]
     if not within:
         raise Refusal(Refused.PRICE_TOO_HIGH)
     bid.unaffordable = all(quote.price > bid.buyer.available for _, quote in within)
@@ -280,7 +264,7 @@ def _group(waiting: Sequence[_Bid], spent: Mapping[AccountId, int]) -> list[_Gro
                 bid.offers.pop(0)
             continue
         promised[account_id] = committed + quote.price
-        kind = (offer.pool_id, command.country, command.operator_id, command.service_id, command.excluded)
+        kind = (offer.pool_id, command.country, command.operator_id, command.service_id, bid.excluded)
         group = groups.setdefault(kind, _Group(Want(*kind, offer.kind == PoolKind.SANDBOX, 0), []))
         group.want.count += 1
         group.takers.append((bid, offer, quote))
@@ -346,6 +330,20 @@ async def check(tx: Tx, commands: Sequence[CheckActivation]) -> list[Activation 
     return [found.get(index) or Refusal(Refused.UNKNOWN_LEASE) for index in range(len(commands))]
 
 
+async def look(tx: Tx, commands: Sequence[LookAtActivations]) -> list[tuple[ActivationView, ...] | Refusal]:
+    """What each account asks to see: one of its activations, or all that are open, oldest first (1,000 at most).
+
+    Refuses: UNKNOWN_LEASE, also for another account's. One statement.
+    """
+    found = await store.look(tx, commands=commands)
+    return [
+        Refusal(Refused.UNKNOWN_LEASE)
+        if command.activation_id is not None and index not in found
+        else tuple(found.get(index, ()))
+        for index, command in enumerate(commands)
+    ]
+
+
 async def list_activations(tx: Tx, command: ListActivations) -> ActivationPage:
     """A page of the account's activations, newest first."""
     offset = (command.page - 1) * command.per_page
@@ -386,21 +384,46 @@ async def finish(tx: Tx, command: ActOnActivation) -> Closed:
     return await _close(tx, activation, Event.FINISHED, buyer, command.now)
 
 
-async def request_next(tx: Tx, command: ActOnActivation) -> None:
-    """Wait for another message on an activation that has one.
+async def close(tx: Tx, command: CloseActivation) -> Closed:
+    """Be done with an activation: cancel it when nothing came for it, else finish it. With `ban`, its number is never
+    given to the account again.
 
-    Refuses, first match wins: UNKNOWN_LEASE, LEASE_CLOSED (also before the first message). A repeat is a success.
+    Refuses, first match wins: UNKNOWN_LEASE; TOO_EARLY (`seconds` left) while nothing came: then nothing is banned either.
+    A repeat, or one that closed by itself, is a success that moves no money and tells what closing gave back; `ban` holds
+    then too. Locks: number, activation, wallet.
+    """
+    activation = await _lock(tx, command)
+    buyer = (await wallet.lock(tx, [command.account_id]))[command.account_id]
+    event = rules.judge_close(activation, command)
+    if command.ban and activation.number_id is not None:
+        await store.ban(
+            tx, account_id=command.account_id, activation_id=command.activation_id, now=command.now
+        )
+    if event is None:
+        refunded = rules.refunded(activation)
+        return Closed(activation.id, activation.state, refunded, activation.currency, buyer.available)
+    return await _close(tx, activation, event, buyer, command.now)
+
+
+async def request_next(tx: Tx, command: ActOnActivation) -> None:
+    """Dismiss the active message: the one that came after it is active now, or the next one is awaited.
+
+    Refuses, first match wins: UNKNOWN_LEASE, LEASE_CLOSED (also before the first message). While the next one is awaited
+    a repeat is a success and changes nothing. Locks: number, activation.
     """
     activation = await _lock(tx, command)
     if activation.state is State.WAITING_AGAIN:
         return
-    step = machine.step(activation.state, Event.NEXT_REQUESTED)
-    if step is None:
+    if machine.step(activation.state, Event.NEXT_REQUESTED) is None:
         raise Refusal(Refused.LEASE_CLOSED, activation_id=activation.id, state=activation.state)
+    queued = await store.dismiss(tx, activation_id=activation.id)
+    step = machine.TABLE[activation.state, Event.NEXT_WAS_QUEUED if queued else Event.NEXT_REQUESTED]
+    if queued:
+        await store.show_next(tx, activation_id=activation.id)
     await store.move(tx, steps=[(activation.id, activation.state, step.to)], closes=[False], now=command.now)
 
 
-async def _lock(tx: Tx, command: ActOnActivation) -> LockedActivation:
+async def _lock(tx: Tx, command: ActOnActivation | CloseActivation) -> LockedActivation:
     """The number first, then the activation: the order every verb that closes leases keeps."""
     known, number_id = await store.number_of(
         tx, account_id=command.account_id, activation_id=command.activation_id
@@ -464,15 +487,12 @@ async def expire(tx: Tx, *, limit: int, now: datetime) -> int:
 # Upkeep
 
 
-async def forget_keys(tx: Tx, *, before: datetime) -> int:
-    """Drop idempotency keys older than this whose lease has closed."""
-    return await store.forget_keys(tx, before=before)
-
-
-async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> tuple[int, list[SandboxTarget]]:
+async def take_sandbox_messages(
+    tx: Tx, *, now: datetime, limit: int
+) -> tuple[list[int], list[SandboxTarget]]:
     """Take what Simyard has to send to fictitious numbers by now, in the transaction that will deliver it.
 
-    How many were taken, and those whose activation still waits.
+    The leases it was taken for, of either kind, and the targets whose activation is still open.
     """
     taken = await store.take_sandbox_messages(tx, now=now, limit=limit)
-    return len(taken), await store.sandbox_targets(tx, activation_ids=taken) if taken else []
+    return taken, await store.sandbox_targets(tx, lease_ids=taken) if taken else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import asyncpg
 
@@ -13,17 +15,18 @@ from simyard.base.ids import AccountId, ActivationId, NumberId, PoolId, ServiceI
 from simyard.core.activations.machine import State
 from simyard.core.activations.model import (
     Activation,
+    ActivationView,
     CheckActivation,
     HistoryFilter,
     LockedActivation,
+    LookAtActivations,
 )
+from simyard.core.messages.model import ReceivedMessage
 from simyard.core.pricing.model import Quote
 from simyard.db import sql
 from simyard.db.database import Tx
 
 _queries = sql.load(__package__)
-
-Key: TypeAlias = tuple[AccountId, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,6 @@ class NewActivation:
     supplier_id: AccountId | None
     ordered_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    fingerprint: bytes
-    outcome: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,54 @@ async def check(tx: Tx, *, commands: Sequence[CheckActivation]) -> dict[int, Act
     return {row["ordinal"] - 1: _activation(row) for row in rows}
 
 
+async def look(tx: Tx, *, commands: Sequence[LookAtActivations]) -> dict[int, list[ActivationView]]:
+    """By the place of each command in the batch; a place is missing when nothing was found for it."""
+    rows = await _queries.look.rows(
+        tx,
+        account_ids=[command.account_id for command in commands],
+        activation_ids=[command.activation_id for command in commands],
+        dismissed_too=[command.dismissed_too for command in commands],
+    )
+    found: dict[int, list[ActivationView]] = {}
+    for (ordinal, _), same in groupby(rows, key=_ordinal_and_id):
+        found.setdefault(ordinal - 1, []).append(_view(list(same)))
+    return found
+
+
+_ordinal_and_id = itemgetter(0, 1)
+
+
+def _view(rows: Sequence[asyncpg.Record]) -> ActivationView:
+    """The rows of one activation: one for each message, or one without. By place: polls read thousands of them."""
+    row = rows[0]
+    messages = tuple(ReceivedMessage(*one[14:]) for one in rows if one[14] is not None)
+    values: tuple[Any, ...] = (*row[1:6], State(row[6]), *row[7:14], messages)
+    return ActivationView(*values)
+
+
+async def dismiss(tx: Tx, *, activation_id: ActivationId) -> bool:
+    """Dismiss the active message; whether another is queued behind it."""
+    return bool(await _queries.dismiss.value(tx, activation_id=activation_id))
+
+
+async def show_next(tx: Tx, *, activation_id: ActivationId) -> None:
+    await _queries.show_next.execute(tx, activation_id=activation_id)
+
+
+async def ban(tx: Tx, *, account_id: AccountId, activation_id: ActivationId, now: datetime) -> None:
+    await _queries.ban.execute(tx, account_id=account_id, activation_id=activation_id, now=now)
+
+
+async def banned(
+    tx: Tx, *, asking: Collection[tuple[AccountId, str]], limit: int
+) -> dict[tuple[AccountId, str], tuple[str, ...]]:
+    """The numbers accounts banned in countries, newest first, so many of each at most."""
+    rows = await _queries.banned.rows(
+        tx, account_ids=[one[0] for one in asking], countries=[one[1] for one in asking], limit=limit
+    )
+    return {(row["account_id"], row["country"]): tuple(row["msisdns"]) for row in rows}
+
+
 async def number_of(
     tx: Tx, *, account_id: AccountId, activation_id: ActivationId
 ) -> tuple[bool, NumberId | None]:
@@ -137,6 +182,7 @@ def _locked(row: asyncpg.Record) -> LockedActivation:
         earning_currency=row["earning_currency"],
         supplier_id=row["supplier_id"],
         code=row["code"],
+        coded=row["coded"],
         messages=row["messages"],
         ordered_at=row["ordered_at"],
         expires_at=row["expires_at"],
@@ -199,49 +245,11 @@ async def history_count(tx: Tx, *, account_id: AccountId, only: HistoryFilter | 
     return int(await _queries.history_count.value(tx, account_id=account_id, only=only))
 
 
-async def reserve_keys(tx: Tx, *, keys: dict[Key, bytes], now: datetime) -> set[Key]:
-    rows = await _queries.reserve_keys.rows(
-        tx,
-        account_ids=[key[0] for key in keys],
-        keys=[key[1] for key in keys],
-        fingerprints=list(keys.values()),
-        now=now,
-    )
-    return {(row["account_id"], row["key"]) for row in rows}
-
-
-async def outcomes(tx: Tx, *, keys: Collection[Key]) -> dict[Key, Outcome]:
-    rows = await _queries.outcomes.rows(
-        tx, account_ids=[key[0] for key in keys], keys=[key[1] for key in keys]
-    )
-    return {(row["account_id"], row["key"]): Outcome(row["fingerprint"], row["outcome"]) for row in rows}
-
-
-async def store_outcomes(tx: Tx, *, outcomes: dict[Key, tuple[ActivationId, bytes]]) -> None:
-    await _queries.store_outcomes.execute(
-        tx,
-        account_ids=[key[0] for key in outcomes],
-        keys=[key[1] for key in outcomes],
-        activation_ids=[outcome[0] for outcome in outcomes.values()],
-        outcomes=[outcome[1] for outcome in outcomes.values()],
-    )
-
-
-async def release_keys(tx: Tx, *, keys: Collection[Key]) -> None:
-    await _queries.release_keys.execute(
-        tx, account_ids=[key[0] for key in keys], keys=[key[1] for key in keys]
-    )
-
-
-async def forget_keys(tx: Tx, *, before: datetime) -> int:
-    return await _queries.forget_keys.execute(tx, before=before)
-
-
-async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> list[ActivationId]:
+async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> list[int]:
     rows = await _queries.take_sandbox_messages.rows(tx, now=now, limit=limit)
-    return [ActivationId(row["activation_id"]) for row in rows]
+    return [row["lease_id"] for row in rows]
 
 
-async def sandbox_targets(tx: Tx, *, activation_ids: Collection[ActivationId]) -> list[SandboxTarget]:
-    rows = await _queries.sandbox_targets.rows(tx, activation_ids=list(activation_ids))
+async def sandbox_targets(tx: Tx, *, lease_ids: Collection[int]) -> list[SandboxTarget]:
+    rows = await _queries.sandbox_targets.rows(tx, lease_ids=list(lease_ids))
     return [SandboxTarget(*row) for row in rows]

@@ -25,18 +25,83 @@ SELECT ask.ordinal, activation.id, activation.msisdn, activation.service_label, 
        WITH ORDINALITY AS ask (activation_id, account_id, ordinal)
   JOIN activation ON activation.id = ask.activation_id AND activation.account_id = ask.account_id;
 
+-- name: look
+-- What each asks to see: one activation by its id and its account, or all open ones of the account, oldest first; each
+-- with the oldest of its messages, without those that were dismissed unless these are asked for, a row for each.
+WITH ask AS (
+    SELECT * FROM unnest(:account_ids::bigint[], :activation_ids::bigint[], :dismissed_too::boolean[])
+             WITH ORDINALITY AS ask (account_id, activation_id, dismissed_too, ordinal)
+), wanted AS (
+    SELECT ask.ordinal, ask.dismissed_too, activation.id FROM ask
+      JOIN activation ON activation.id = ask.activation_id AND activation.account_id = ask.account_id
+    UNION ALL
+    SELECT ask.ordinal, ask.dismissed_too, open.id FROM ask
+     CROSS JOIN LATERAL (SELECT activation.id FROM activation
+                          WHERE activation.account_id = ask.account_id AND activation.is_open
+                          ORDER BY activation.id LIMIT 1000) AS open
+     WHERE ask.activation_id IS NULL
+)
+SELECT wanted.ordinal, activation.id, activation.service_id, activation.service_label, activation.country,
+       activation.msisdn, activation.state, activation.code, activation.price, activation.currency,
+       activation.ordered_at, activation.expires_at, activation.received_at, activation.closed_at,
+       message.id AS message_id, message.sender, message.body, message.code AS message_code,
+       message.received_at AS message_received_at
+  FROM wanted
+  JOIN activation ON activation.id = wanted.id
+  LEFT JOIN LATERAL (SELECT message.id, message.sender, message.body, message.code, message.received_at FROM message
+                      WHERE activation.messages > 0 AND message.activation_id = activation.id
+                        AND (wanted.dismissed_too OR NOT message.dismissed)
+                      ORDER BY message.id LIMIT 100) AS message ON true
+ ORDER BY wanted.ordinal, activation.id, message.id;
+
+-- name: dismiss
+-- Dismisses the oldest message that was not; whether there is another. The caller has locked the activation.
+WITH queue AS (
+    SELECT id FROM message WHERE activation_id = :activation_id AND NOT dismissed ORDER BY id LIMIT 2
+), dismissed AS (
+    UPDATE message SET dismissed = true WHERE id = (SELECT min(id) FROM queue)
+)
+SELECT count(*) > 1 FROM queue;
+
+-- name: show_next
+-- The code of an activation whose first messages were dismissed: the first that was read of those left.
+UPDATE activation
+   SET code = (SELECT message.code FROM message
+                WHERE message.activation_id = activation.id AND NOT message.dismissed AND message.code IS NOT NULL
+                ORDER BY message.id LIMIT 1)
+ WHERE activation.id = :activation_id;
+
+-- name: ban
+-- A number banned before stays banned since then.
+INSERT INTO number_ban (account_id, number_id, country, msisdn, banned_at)
+SELECT account_id, number_id, country, msisdn, :now FROM activation
+ WHERE id = :activation_id AND account_id = :account_id AND number_id IS NOT NULL
+ON CONFLICT (account_id, number_id) DO NOTHING;
+
+-- name: banned
+-- Numbers that accounts banned in countries, so many of each at most, the newest first; no row for one without any.
+SELECT asking.account_id, asking.country, newest.msisdns
+  FROM unnest(:account_ids::bigint[], :countries::text[]) AS asking (account_id, country)
+ CROSS JOIN LATERAL (
+       SELECT array_agg(number.msisdn) AS msisdns
+         FROM (SELECT number_ban.msisdn FROM number_ban
+                WHERE number_ban.account_id = asking.account_id AND number_ban.country = asking.country
+                ORDER BY number_ban.banned_at DESC, number_ban.number_id DESC LIMIT :limit) AS number
+      ) AS newest
+ WHERE newest.msisdns IS NOT NULL;
+
 -- name: number_of
 SELECT number_id FROM activation WHERE id = :activation_id AND account_id = :account_id;
 
 -- name: lock_activations
 SELECT id, account_id, number_id, msisdn, service_id, service_label, state, price, currency, margin, earning,
-       earning_currency, supplier_id, code, messages, ordered_at, expires_at
+       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at
   FROM activation WHERE id = ANY (:activation_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_open_on_numbers
 -- The open activations on these numbers, at most one each, locked in the order of their ids.
 SELECT id, account_id, number_id, msisdn, service_id, service_label, state, price, currency, margin, earning,
-       earning_currency, supplier_id, code, messages, ordered_at, expires_at
+       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at
   FROM activation WHERE number_id = ANY (:number_ids::bigint[]) AND is_open ORDER BY id FOR NO KEY UPDATE;
 
 -- name: due
@@ -53,12 +118,14 @@ UPDATE activation SET state = step.to_state, closed_at = CASE WHEN step.closes T
 RETURNING activation.id;
 
 -- name: receive
--- Marks what messages did to their activations: the state, the first code, the count.
+-- Marks what messages did to their activations: the state, the first code, the count. What was awaited anew replaces
+-- the code by its own, even when it has none: later ones fill it in.
 UPDATE activation
    SET state = 'received', messages = activation.messages + came.count,
        received_at = COALESCE(activation.received_at, :now),
-       code = CASE WHEN came.replaces THEN COALESCE(came.code, activation.code)
-                   ELSE COALESCE(activation.code, came.code) END
+       code = CASE WHEN came.replaces THEN came.code
+                   ELSE COALESCE(activation.code, came.code) END,
+       coded = activation.coded OR came.code IS NOT NULL
   FROM unnest(:activation_ids::bigint[], :codes::text[], :counts::integer[], :replaces::boolean[])
        AS came (activation_id, code, count, replaces)
  WHERE activation.id = came.activation_id;
@@ -83,45 +150,14 @@ SELECT count(*) FROM activation
             WHEN 'canceled' THEN messages = 0 AND NOT is_open
             ELSE true END;
 
--- name: reserve_keys
--- Puts idempotency keys down, waiting for a twin that is being ordered now. Those already known are not returned.
-INSERT INTO idempotency (account_id, key, fingerprint, created_at)
-SELECT account_id, key, fingerprint, :now
-  FROM unnest(:account_ids::bigint[], :keys::text[], :fingerprints::bytea[]) AS given (account_id, key, fingerprint)
- ORDER BY account_id, key
-ON CONFLICT (account_id, key) DO NOTHING
-RETURNING account_id, key;
-
--- name: outcomes
-SELECT idempotency.account_id, idempotency.key, idempotency.fingerprint, idempotency.outcome
-  FROM unnest(:account_ids::bigint[], :keys::text[]) AS given (account_id, key)
-  JOIN idempotency ON idempotency.account_id = given.account_id AND idempotency.key = given.key;
-
--- name: store_outcomes
-UPDATE idempotency SET outcome = given.outcome, lease_id = given.activation_id
-  FROM unnest(:account_ids::bigint[], :keys::text[], :outcomes::bytea[], :activation_ids::bigint[])
-       AS given (account_id, key, outcome, activation_id)
- WHERE idempotency.account_id = given.account_id AND idempotency.key = given.key;
-
--- name: release_keys
--- A refused order leaves its key free.
-DELETE FROM idempotency USING unnest(:account_ids::bigint[], :keys::text[]) AS given (account_id, key)
- WHERE idempotency.account_id = given.account_id AND idempotency.key = given.key;
-
--- name: forget_keys
--- Keys are kept for a time and until their lease has closed.
-DELETE FROM idempotency
- WHERE created_at < :before
-   AND NOT EXISTS (SELECT FROM activation WHERE activation.id = idempotency.lease_id AND activation.is_open);
-
 -- name: take_sandbox_messages
 DELETE FROM sandbox_message
  WHERE lease_id IN (SELECT lease_id FROM sandbox_message WHERE due_at <= :now
                      ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING lease_id AS activation_id;
+RETURNING lease_id;
 
 -- name: sandbox_targets
 SELECT activation.number_id, service.slug, service.name FROM activation
   JOIN service ON service.id = activation.service_id
- WHERE activation.id = ANY (:activation_ids::bigint[]) AND activation.is_open
+ WHERE activation.id = ANY (:lease_ids::bigint[]) AND activation.is_open
  ORDER BY activation.id;

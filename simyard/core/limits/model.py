@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from simyard.base.ids import AccountId, SessionId
 from simyard.core.accounts.model import Scope
 
 
@@ -24,5 +25,15 @@ class Admit:
     key_digest: bytes
     scope: Scope
     address: str
+    budget: Budget | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitSession:
+    """One request with an access token, whose signature and time were judged already."""
+
+    account_id: AccountId
+    session_id: SessionId
     budget: Budget | None
     now: datetime

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import asyncpg
 
-from simyard.base.ids import AccountId
+from simyard.base.ids import AccountId, SessionId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import AccountState, Caller
 from simyard.core.limits import store
-from simyard.core.limits.model import Admit
+from simyard.core.limits.model import Admit, AdmitSession
 from simyard.db.database import Tx
 
 _REFUSED_STATES = {
@@ -35,16 +35,42 @@ async def admit(tx: Tx, commands: Sequence[Admit]) -> list[Caller | Refusal]:
         refused = _judge(row)
         if refused is not None:
             results.append(Refusal(refused))
-            continue
-        if command.budget is not None:
-            purse = (row["account_id"], row["verb"])
-            remaining = left.setdefault(purse, row["granted"])
-            if remaining == 0:
-                results.append(Refusal(Refused.OVER_BUDGET, seconds=_seconds_until(row["ends_at"], now)))
-                continue
-            left[purse] = remaining - 1
-        results.append(Caller(AccountId(row["account_id"]), row["email"], row["pool_id"], command.now))
+        elif command.budget is not None and not _spend(row, left):
+            results.append(Refusal(Refused.OVER_BUDGET, seconds=_seconds_until(row["ends_at"], now)))
+        else:
+            results.append(Caller(AccountId(row["account_id"]), row["email"], row["pool_id"], command.now))
     return results
+
+
+async def admit_sessions(tx: Tx, commands: Sequence[AdmitSession]) -> list[Caller | Refusal]:
+    """The same for requests with an access token: its session must be open still.
+
+    Refuses, first match wins: WRONG_KEY (no such session, or it has ended), ACCOUNT_SUSPENDED, ACCOUNT_LOCKED, OVER_BUDGET
+    (`seconds`). A refused request spends nothing.
+    """
+    now = max(command.now for command in commands)
+    left: dict[tuple[int, str], int] = {}
+    results: list[Caller | Refusal] = []
+    rows = await store.admit_sessions(tx, commands=commands, now=now)
+    for command, row in zip(commands, rows, strict=True):
+        if row["account_id"] is None:
+            results.append(Refusal(Refused.WRONG_KEY))
+        elif row["state"] != AccountState.ACTIVE:
+            results.append(Refusal(_REFUSED_STATES[AccountState(row["state"])]))
+        elif command.budget is not None and not _spend(row, left):
+            results.append(Refusal(Refused.OVER_BUDGET, seconds=_seconds_until(row["ends_at"], now)))
+        else:
+            session_id = SessionId(row["session_id"])
+            results.append(Caller(AccountId(row["account_id"]), row["email"], None, command.now, session_id))
+    return results
+
+
+def _spend(row: asyncpg.Record, left: dict[tuple[int, str], int]) -> bool:
+    """Whether one of what was granted to the batch is left for this request; then it is taken."""
+    purse = (row["account_id"], row["verb"])
+    remaining: int = left.setdefault(purse, row["granted"])
+    left[purse] = max(remaining - 1, 0)
+    return remaining > 0
 
 
 async def forget_budgets(tx: Tx, *, before: datetime) -> int:

@@ -203,7 +203,7 @@ def _by_sender(sender: str) -> tuple[frozenset[str], str | None]:
     return frozenset(services), prohibited
 
 
-def named(text: str, sender: str, ordered: str) -> Named:
+def named(text: str, sender: str, ordered: str | None = None) -> Named:
     """Everything a message names. `text` is bounded and plain (see `characters`).
 
     The ordered service counts as known by the name the catalogue shows, though it may have no patterns.
@@ -217,7 +217,7 @@ def named(text: str, sender: str, ordered: str) -> Named:
     services.update(
         slug for slug, literal, pattern in _TEXTS if literal in lowered and _compiled(pattern).search(lowered)
     )
-    if shows_display_name(ordered, lowered):
+    if ordered is not None and shows_display_name(ordered, lowered):
         services.add(ordered)
     if prohibited is None:
         prohibited = _prohibited_in(text, lowered, names, bool(services))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from simyard.base.ids import AccountId, ActivationId, NumberId
+from simyard.base.ids import AccountId, LeaseId, MessageId, NumberId
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,10 @@ class IncomingMessage:
 
 
 class Fate(StrEnum):
-    """What became of a message. Only delivered ones are kept; the others are counted."""
+    """What became of a message. Only delivered and published ones are kept; the others are counted."""
 
     DELIVERED = "delivered"
+    PUBLISHED = "published"
     REPEATED = "repeated"
     NO_LEASE = "no_lease"
     PROHIBITED = "prohibited"
@@ -38,5 +39,18 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
+    """`lease_id`: whose the message is, when it was delivered or is a repeat."""
+
     fate: Fate
-    activation_id: ActivationId | None = None
+    lease_id: LeaseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message a lease got, as its buyer may see it. No text: it was erased."""
+
+    id: MessageId
+    sender: str
+    text: str | None
+    code: str | None
+    received_at: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from simyard.core.messages.aliases import slug_of
 from simyard.core.messages.characters import plain
 from simyard.core.messages.extraction import NOTHING, TEXT_READ_MAX, Extraction, extract
 
-__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge"]
+__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge", "judge_any"]
 
 # A text of a service nobody knows is delivered when its code is at least this certain.
 CONFIDENCE_DELIVERED = 0.55
@@ -68,3 +69,20 @@ def judge(text: str, *, sender: str, ordered_service: str, prohibited_allowed: b
     if ordered in ANY_SERVICE:
         return Judgement(Verdict.DELIVER, extraction, None)
     return Judgement(Verdict.UNRECOGNISED, extraction, recognised)
+
+
+def judge_any(text: str, *, sender: str, permitted: Collection[str] = ()) -> Judgement:
+    """Decides whether a message is delivered to a lease that takes any sender: only the prohibited class is not.
+
+    `permitted` are prohibited services the lease's account may use: their own messages are delivered all the same.
+    """
+    body = plain(text[:TEXT_READ_MAX]).text
+    named = attribution.named(body, sender)
+    shown = f"{sender}\n{body}".lower()
+    if named.prohibited and not any(
+        slug == named.prohibited or attribution.shows_display_name(slug, shown) for slug in permitted
+    ):
+        return Judgement(Verdict.PROHIBITED, NOTHING, named.prohibited)
+    services = named.in_text or named.by_sender
+    recognised = next(iter(services)) if len(services) == 1 else None
+    return Judgement(Verdict.DELIVER, extract(text, sender=sender, service=recognised), recognised)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from simyard.base.ids import AccountId, ActivationId, PoolId
+from simyard.base.ids import AccountId, LeaseId, NumberId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
-from simyard.core.activations import deliveries
+from simyard.core.activations import deliveries as activation_deliveries
 from simyard.core.activations.deliveries import Delivery
 from simyard.core.activations.model import LockedActivation
 from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import store
 from simyard.core.messages.model import Fate, IncomingMessage, Receipt
-from simyard.core.messages.rules import Verdict, judge
+from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any
 from simyard.core.messages.store import NewMessage
 from simyard.core.numbers import service as numbers
+from simyard.core.numbers.store import Resolved
+from simyard.core.public_numbers import deliveries as public_deliveries
+from simyard.core.rentals import deliveries as rental_deliveries
+from simyard.core.rentals.model import LockedRental
+from simyard.core.webhooks import service as webhooks
+from simyard.core.webhooks.model import Announced
 from simyard.db.database import Tx
 
 REPEAT_WINDOW = timedelta(minutes=2)
@@ -35,29 +43,36 @@ _FATES = {
 }
 
 
+Lease: TypeAlias = LockedActivation | LockedRental
+
+
 @dataclass(slots=True)
 class _Arrival:
-    """A message on its way through a batch."""
+    """A message on its way through a batch, and the lease it came for."""
 
     message: IncomingMessage
     pool_id: PoolId
-    activation: LockedActivation
+    lease: Lease
     digest: bytes
 
 
-async def receive(tx: Tx, messages: Sequence[IncomingMessage]) -> list[Receipt | Refusal]:
-    """Take SMS in: deliver each to the open lease on its number, if it is of the service that was ordered.
+async def receive(
+    tx: Tx, messages: Sequence[IncomingMessage], *, loyalty: Loyalty = NO_LOYALTY
+) -> list[Receipt | Refusal]:
+    """Take SMS in: deliver each to the open lease on its number.
 
-    Refuses: UNKNOWN_NUMBER (the supplier never reported it). The first message of an activation captures its price. A
-    repeat is recognised and changes nothing. What is not delivered is counted, and its text dropped. Locks:
-    activations, wallets by account id.
+    An activation takes messages of the service that was ordered, a rental all but the prohibited. Refuses:
+    UNKNOWN_NUMBER (the supplier never reported it). The first message of a lease captures its price, the first code of
+    an activation pays cashback; what comes on a public number is shown to everybody. A repeat is recognised and changes nothing. What is delivered is announced to webhooks. What is not is counted, and its text dropped. Locks:
+    activations, rentals, wallets by account id.
     """
     now = max(message.now for message in messages)
     resolved = await numbers.resolve(
         tx, [(message.supplier_id, message.msisdn, message.number_id) for message in messages]
     )
-    number_ids = {number.number_id for number in resolved if number is not None}
-    activations = await deliveries.lock_open(tx, number_ids) if number_ids else {}
+    # Before any lease is locked, because it locks numbers.
+    published = await _publish(tx, messages, resolved, now)
+    leases = await _lock_leases(tx, {number.number_id for number in resolved if number is not None})
     results: list[Receipt | Refusal] = []
     arrivals: dict[int, _Arrival] = {}
     dropped: Counter[tuple[PoolId, str]] = Counter()
@@ -65,17 +80,47 @@ async def receive(tx: Tx, messages: Sequence[IncomingMessage]) -> list[Receipt |
         if number is None:
             results.append(Refusal(Refused.UNKNOWN_NUMBER))
             continue
+        if (fate := published.get(index)) is not None:
+            results.append(Receipt(fate))
+            if fate is Fate.PROHIBITED:
+                dropped[number.pool_id, fate] += 1
+            continue
         results.append(Receipt(Fate.NO_LEASE))
-        activation = activations.get(number.number_id)
-        if activation is None:
+        lease = leases.get(number.number_id)
+        if lease is None:
             dropped[number.pool_id, Fate.NO_LEASE] += 1
         else:
-            arrivals[index] = _Arrival(message, number.pool_id, activation, _digest(message))
+            arrivals[index] = _Arrival(message, number.pool_id, lease, _digest(message))
     if arrivals:
-        await _deliver(tx, arrivals, results, dropped, now)
+        await _deliver(tx, arrivals, results, dropped, loyalty, now)
     if dropped:
         await store.count_dropped(tx, counts=dropped, day=now.date())
     return results
+
+
+async def _publish(
+    tx: Tx, messages: Sequence[IncomingMessage], resolved: Sequence[Resolved | None], now: datetime
+) -> dict[int, Fate]:
+    """What became of the messages on public numbers, by their places."""
+    arrivals = {
+        index: public_deliveries.Arrival(
+            number.number_id, _storable(message.sender), _storable(message.text), message.sent_at
+        )
+        for index, (message, number) in enumerate(zip(messages, resolved, strict=True))
+        if number is not None and number.public
+    }
+    if not arrivals:
+        return {}
+    fates = await public_deliveries.take(tx, list(arrivals.values()), now=now)
+    return {index: fate for index, fate in zip(arrivals, fates, strict=True) if fate is not None}
+
+
+async def _lock_leases(tx: Tx, number_ids: set[NumberId]) -> dict[NumberId, Lease]:
+    """The open lease on each of these numbers, locked: activations first, each kind in the order of ids."""
+    activations = await activation_deliveries.lock_open(tx, number_ids) if number_ids else {}
+    rest = number_ids - activations.keys()
+    rentals = await rental_deliveries.lock_open(tx, rest) if rest else {}
+    return {**activations, **rentals}
 
 
 async def _deliver(
@@ -83,67 +128,97 @@ async def _deliver(
     arrivals: dict[int, _Arrival],
     results: list[Receipt | Refusal],
     dropped: Counter[tuple[PoolId, str]],
+    loyalty: Loyalty,
     now: datetime,
 ) -> None:
     new = await _first_seen(tx, arrivals, now)
-    permitted = await catalog.permissions(tx, _asking_for_prohibited(arrivals))
+    permitted = await _permissions(tx, arrivals)
     misuse: Counter[AccountId] = Counter()
     rows: list[NewMessage] = []
+    owners: list[AccountId] = []
     delivered: list[Delivery] = []
-    known = load_catalog()
+    rented: list[LockedRental] = []
     for index, arrival in arrivals.items():
-        message, activation = arrival.message, arrival.activation
+        message, lease = arrival.message, arrival.lease
         if index not in new:
-            results[index] = Receipt(Fate.REPEATED, activation.id)
+            results[index] = Receipt(Fate.REPEATED, lease.id)
             continue
-        judgement = judge(
-            message.text,
-            sender=message.sender,
-            ordered_service=known.service_at(activation.service_id).slug,
-            prohibited_allowed=(activation.account_id, activation.service_id) in permitted,
-        )
+        judgement = _judge(arrival, permitted)
         if judgement.verdict is not Verdict.DELIVER:
             fate = _FATES[judgement.verdict]
             dropped[arrival.pool_id, fate] += 1
             if fate is Fate.OTHER_SERVICE:
-                misuse[activation.account_id] += 1
+                misuse[lease.account_id] += 1
             elif fate is Fate.PROHIBITED:
-                facts: dict[str, object] = {"activation_id": activation.id, "pool_id": arrival.pool_id}
+                facts: dict[str, object] = {"lease_id": lease.id, "pool_id": arrival.pool_id}
                 await audit.record(
                     tx, actor=f"pool:{arrival.pool_id}", action="message.prohibited", facts=facts, now=now
                 )
             results[index] = Receipt(fate)
             continue
         code = judgement.extraction.code
+        activation_id = rental_id = None
+        if isinstance(lease, LockedActivation):
+            activation_id = lease.id
+            delivered.append(Delivery(lease, code))
+        else:
+            rental_id = lease.id
+            rented.append(lease)
         sender, text = _storable(message.sender), _storable(message.text)
-        rows.append(NewMessage(activation.id, sender, text, code, message.sent_at or now))
-        delivered.append(Delivery(activation, code))
-        results[index] = Receipt(Fate.DELIVERED, activation.id)
+        owners.append(lease.account_id)
+        rows.append(NewMessage(activation_id, rental_id, sender, text, code, message.sent_at or now))
+        results[index] = Receipt(Fate.DELIVERED, lease.id)
     if rows:
-        await store.insert_messages(tx, rows=rows, now=now)
-        await deliveries.deliver(tx, delivered, now=now)
+        message_ids = await store.insert_messages(tx, rows=rows, now=now)
+        payers = rental_deliveries.payers(rented)
+        wallets = await activation_deliveries.deliver(
+            tx, delivered, also_lock=payers, loyalty=loyalty, now=now
+        )
+        if rented:
+            await rental_deliveries.deliver(tx, rented, wallets, now=now)
+        announced = [Announced(one, owner) for one, owner in zip(message_ids, owners, strict=True)]
+        await webhooks.announce(tx, announced, now=now)
     if misuse:
         await store.count_misuse(tx, counts=misuse, day=now.date())
 
 
+def _judge(arrival: _Arrival, permitted: Collection[tuple[AccountId, ServiceId]]) -> Judgement:
+    message, lease, known = arrival.message, arrival.lease, load_catalog()
+    if isinstance(lease, LockedActivation):
+        return judge(
+            message.text,
+            sender=message.sender,
+            ordered_service=known.service_at(lease.service_id).slug,
+            prohibited_allowed=(lease.account_id, lease.service_id) in permitted,
+        )
+    slugs = [
+        known.service_at(service_id).slug
+        for account_id, service_id in permitted
+        if account_id == lease.account_id
+    ]
+    return judge_any(message.text, sender=message.sender, permitted=slugs)
+
+
 async def _first_seen(tx: Tx, arrivals: dict[int, _Arrival], now: datetime) -> set[int]:
     """The places of messages that are no repeats, neither of earlier ones nor within the batch."""
-    first_of: dict[tuple[ActivationId, bytes], int] = {}
+    first_of: dict[tuple[LeaseId, bytes], int] = {}
     for index, arrival in arrivals.items():
-        first_of.setdefault((arrival.activation.id, arrival.digest), index)
+        first_of.setdefault((arrival.lease.id, arrival.digest), index)
     ordered = sorted(first_of)
     seen = [(*key, arrivals[first_of[key]].message.sent_at) for key in ordered]
     fresh = await store.mark_seen(tx, seen=seen, repeats_after=now - REPEAT_WINDOW, now=now)
     return {first_of[key] for key in fresh}
 
 
-def _asking_for_prohibited(arrivals: dict[int, _Arrival]) -> set[AccountId]:
+async def _permissions(tx: Tx, arrivals: dict[int, _Arrival]) -> set[tuple[AccountId, ServiceId]]:
+    """What the accounts may use of the prohibited services, as far as it can matter to these messages."""
     known = load_catalog()
-    return {
-        arrival.activation.account_id
+    asking = {
+        arrival.lease.account_id
         for arrival in arrivals.values()
-        if known.service_at(arrival.activation.service_id).prohibited
+        if isinstance(arrival.lease, LockedRental) or known.service_at(arrival.lease.service_id).prohibited
     }
+    return await catalog.permissions(tx, asking) if asking else set()
 
 
 def _digest(message: IncomingMessage) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from simyard.base.ids import AccountId, ActivationId, PoolId
+from simyard.base.ids import AccountId, ActivationId, LeaseId, MessageId, PoolId, RentalId
+from simyard.core.messages.model import ReceivedMessage
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -15,7 +16,10 @@ _queries = sql.load(__package__)
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    activation_id: ActivationId
+    """Of an activation or of a rental."""
+
+    activation_id: ActivationId | None
+    rental_id: RentalId | None
     sender: str
     text: str
     code: str | None
@@ -25,31 +29,46 @@ class NewMessage:
 async def mark_seen(
     tx: Tx,
     *,
-    seen: Sequence[tuple[ActivationId, bytes, datetime | None]],
+    seen: Sequence[tuple[LeaseId, bytes, datetime | None]],
     repeats_after: datetime,
     now: datetime,
-) -> set[tuple[ActivationId, bytes]]:
+) -> set[tuple[LeaseId, bytes]]:
     rows = await _queries.mark_seen.rows(
         tx,
-        activation_ids=[one[0] for one in seen],
+        lease_ids=[one[0] for one in seen],
         digests=[one[1] for one in seen],
         sent_at=[one[2] for one in seen],
         repeats_after=repeats_after,
         now=now,
     )
-    return {(row["activation_id"], row["digest"]) for row in rows}
+    return {(row["lease_id"], row["digest"]) for row in rows}
 
 
-async def insert_messages(tx: Tx, *, rows: Sequence[NewMessage], now: datetime) -> None:
-    await _queries.insert_messages.execute(
+async def insert_messages(tx: Tx, *, rows: Sequence[NewMessage], now: datetime) -> list[MessageId]:
+    """The ids in the order of the rows."""
+    inserted = await _queries.insert_messages.rows(
         tx,
         activation_ids=[row.activation_id for row in rows],
+        rental_ids=[row.rental_id for row in rows],
         senders=[row.sender for row in rows],
         bodies=[row.text for row in rows],
         codes=[row.code for row in rows],
         sent_at=[row.sent_at for row in rows],
         now=now,
     )
+    return sorted(MessageId(row["id"]) for row in inserted)
+
+
+async def of_rentals(
+    tx: Tx, *, rental_ids: Collection[RentalId], limit: int, offset: int
+) -> dict[RentalId, list[ReceivedMessage]]:
+    rows = await _queries.of_rentals.rows(tx, rental_ids=list(rental_ids), limit=limit, offset=offset)
+    found: dict[RentalId, list[ReceivedMessage]] = {rental_id: [] for rental_id in rental_ids}
+    for row in rows:
+        found[row["rental_id"]].append(
+            ReceivedMessage(row["id"], row["sender"], row["body"], row["code"], row["received_at"])
+        )
+    return found
 
 
 async def count_dropped(tx: Tx, *, counts: Mapping[tuple[PoolId, str], int], day: date) -> None:

@@ -1,20 +1,31 @@
 -- name: mark_seen
--- Remembers messages and returns those that are new: not seen on their activation with the same date, nor within the
--- last moments with any date.
+-- Remembers messages and returns those that are new: not seen on their lease with the same date, nor within the last
+-- moments with any date.
 INSERT INTO message_seen (lease_id, digest, sent_at, seen_at)
-SELECT activation_id, digest, sent_at, :now
-  FROM unnest(:activation_ids::bigint[], :digests::bytea[], :sent_at::timestamptz[])
-       AS given (activation_id, digest, sent_at)
+SELECT lease_id, digest, sent_at, :now
+  FROM unnest(:lease_ids::bigint[], :digests::bytea[], :sent_at::timestamptz[]) AS given (lease_id, digest, sent_at)
 ON CONFLICT (lease_id, digest) DO UPDATE SET sent_at = excluded.sent_at, seen_at = excluded.seen_at
  WHERE message_seen.seen_at < :repeats_after
    AND (excluded.sent_at IS NULL OR message_seen.sent_at IS DISTINCT FROM excluded.sent_at)
-RETURNING lease_id AS activation_id, digest;
+RETURNING lease_id, digest;
 
 -- name: insert_messages
-INSERT INTO message (activation_id, sender, body, code, sent_at, received_at)
-SELECT activation_id, sender, body, code, sent_at, :now
-  FROM unnest(:activation_ids::bigint[], :senders::text[], :bodies::text[], :codes::text[], :sent_at::timestamptz[])
-       AS given (activation_id, sender, body, code, sent_at);
+-- The ids rise in the order the messages are given in.
+INSERT INTO message (activation_id, rental_id, sender, body, code, sent_at, received_at)
+SELECT activation_id, rental_id, sender, body, code, sent_at, :now
+  FROM unnest(:activation_ids::bigint[], :rental_ids::bigint[], :senders::text[], :bodies::text[], :codes::text[],
+              :sent_at::timestamptz[])
+       WITH ORDINALITY AS given (activation_id, rental_id, sender, body, code, sent_at, ordinal)
+ ORDER BY ordinal
+RETURNING id;
+
+-- name: of_rentals
+-- A page of each rental's messages, newest first.
+SELECT rental_id, page.* FROM unnest(:rental_ids::bigint[]) AS rental_id
+ CROSS JOIN LATERAL (SELECT id, sender, body, code, received_at FROM message
+                      WHERE message.rental_id = rental_id.rental_id
+                      ORDER BY id DESC LIMIT :limit OFFSET :offset) AS page
+ ORDER BY rental_id, page.id DESC;
 
 -- name: count_dropped
 INSERT INTO message_dropped (pool_id, day, reason, count)

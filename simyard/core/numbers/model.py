@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
+from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, RentalId, ServiceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +79,13 @@ class ClaimedNumber:
 
     id: NumberId
     lease_id: ActivationId
+    msisdn: str
+
+
+@dataclass(frozen=True, slots=True)
+class RentedNumber:
+    """A number that is now rented under `lease_id`, once its transaction commits."""
+
+    id: NumberId
+    lease_id: RentalId
     msisdn: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from simyard.base.ids import AccountId, NumberId
+from simyard.base.ids import AccountId, NumberId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.numbers import store
 from simyard.core.numbers.model import (
     AddNumber,
     RemoveNumber,
+    RentedNumber,
     Report,
     ReportedNumber,
     ReportNumbers,
@@ -30,6 +31,8 @@ _WINDOW_GROWTH = 4
 _WINDOW_MAX = 4096
 _LOOKS_MAX = 64
 _CURSOR_STEP = 32
+# How far along its shelf a rental looks past numbers its buyer does not want.
+_RENT_WINDOW = 5_000
 
 
 async def report(tx: Tx, command: ReportNumbers) -> Report:
@@ -75,7 +78,7 @@ async def _list(tx: Tx, pool: Pool, numbers: dict[str, ReportedNumber], *, compl
         rent_allowed=pool.rent_allowed,
         numbers=[number for msisdn, number in numbers.items() if msisdn in difference.changed],
     )
-    await _note_list_change(tx, changed)
+    await note_list_change(tx, changed)
     found = await store.ids_of(tx, msisdns=list(numbers))
     return Report(
         ids={msisdn: number_id for msisdn, (number_id, owner) in found.items() if owner == pool.id},
@@ -90,7 +93,7 @@ async def remove(tx: Tx, command: RemoveNumber) -> None:
     """
     pool = await pools.direct_pool_of(tx, command.supplier_id, command.pool_id)
     changed = await store.unlist(tx, pool_id=pool.id, msisdn=command.msisdn, number_id=command.number_id)
-    await _note_list_change(tx, changed)
+    await note_list_change(tx, changed)
 
 
 async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: datetime) -> None:
@@ -101,12 +104,13 @@ async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: da
     found = (await store.ids_of(tx, msisdns=[msisdn])).get(msisdn)
     if found is None:
         raise Refusal(Refused.UNKNOWN_NUMBER, number=msisdn)
-    await _note_list_change(tx, await store.set_blocked(tx, number_id=found[0], blocked=blocked))
+    await note_list_change(tx, await store.set_blocked(tx, number_id=found[0], blocked=blocked))
     action = "number.blocked" if blocked else "number.unblocked"
     await audit.record(tx, actor=actor, action=action, facts={"number_id": found[0]}, now=now)
 
 
-async def _note_list_change(tx: Tx, changed: Collection[NumberId]) -> None:
+async def note_list_change(tx: Tx, changed: Collection[NumberId]) -> None:
+    """Have the stock of these numbers counted again, now."""
     if changed:
         await store.note_changes(tx, number_ids=changed)
         await store.wake_stock(tx)
@@ -142,6 +146,26 @@ async def claim(tx: Tx, wants: Sequence[Want]) -> None:
         window = min(window * _WINDOW_GROWTH, _WINDOW_MAX)
     claimed = [number.id for want in wants for number in want.claimed]
     await store.note_changes(tx, number_ids=claimed)
+
+
+async def claim_for_rent(
+    tx: Tx, account_id: AccountId, pool_id: PoolId, country: str, excluded: Sequence[str] = ()
+) -> RentedNumber | None:
+    """Lease the number of a pool that may be rented and has been free longest; None when there is none.
+
+    Not one the account banned; else whatever it served before. `excluded` are E.164 prefixes. Never waits for another transaction: what others hold is passed over.
+    """
+    claimed = await store.claim_for_rent(
+        tx,
+        account_id=account_id,
+        pool_id=pool_id,
+        country=country,
+        excluded=excluded,
+        window=_RENT_WINDOW,
+    )
+    if claimed is not None:
+        await store.note_changes(tx, number_ids=[claimed.id])
+    return claimed
 
 
 async def lock(tx: Tx, number_ids: Collection[NumberId]) -> None:

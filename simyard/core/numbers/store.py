@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from simyard.base.ids import AccountId, NumberId, PoolId
-from simyard.core.numbers.model import ClaimedNumber, ReportedNumber, Want
+from simyard.core.numbers.model import ClaimedNumber, RentedNumber, ReportedNumber, Want
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -35,6 +35,7 @@ class Difference:
 class Resolved:
     number_id: NumberId
     pool_id: PoolId
+    public: bool
 
 
 async def compare(
@@ -134,6 +135,20 @@ async def claim(
     return looked
 
 
+async def claim_for_rent(
+    tx: Tx, *, account_id: AccountId, pool_id: PoolId, country: str, excluded: Sequence[str], window: int
+) -> RentedNumber | None:
+    row = await _queries.claim_for_rent.row(
+        tx,
+        account_id=account_id,
+        pool_id=pool_id,
+        country=country,
+        excluded=list(excluded),
+        window=window,
+    )
+    return None if row is None else RentedNumber(*row)
+
+
 async def lock_numbers(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
     await _queries.lock_numbers.execute(tx, number_ids=list(number_ids))
 
@@ -151,7 +166,7 @@ async def resolve(
         msisdns=[name[1] for name in names],
         number_ids=[name[2] for name in names],
     )
-    found = {row["ordinal"]: Resolved(row["id"], row["pool_id"]) for row in rows}
+    found = {row["ordinal"]: Resolved(row["id"], row["pool_id"], row["public"]) for row in rows}
     return [found.get(ordinal + 1) for ordinal in range(len(names))]
 
 

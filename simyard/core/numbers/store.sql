@@ -1,6 +1,7 @@
 -- name: compare
 -- What a report would change: numbers that are new or reported differently and, of a complete list, those it no longer
--- names. Takes no locks, so a repeated report takes none. Another pool's number stays his unless he took it off his list.
+-- names. Takes no locks, so a repeated report takes none. Another pool's number stays his unless he took it off his list,
+-- and if it is public even then.
 WITH reported AS (
     SELECT * FROM unnest(:msisdns::text[], :countries::text[], :operator_ids::integer[], :ports::text[],
                          :placed_at::timestamptz[], :rents::boolean[])
@@ -9,7 +10,8 @@ WITH reported AS (
 SELECT number.id, reported.msisdn, false AS missing FROM reported
   LEFT JOIN number ON number.msisdn = reported.msisdn
  WHERE number.id IS NULL
-    OR (number.pool_id = :pool_id OR (NOT number.listed AND number.lease_id IS NULL))
+    OR (number.pool_id = :pool_id
+         OR (NOT number.listed AND number.lease_id IS NULL AND number.published_at IS NULL))
    AND (number.pool_id, number.listed, number.country, number.operator_id, number.port, number.placed_at, number.rent)
        IS DISTINCT FROM
        (:pool_id, true, reported.country, reported.operator_id, reported.port, reported.placed_at, reported.rent)
@@ -38,7 +40,8 @@ ON CONFLICT (msisdn) DO UPDATE SET
     position = CASE WHEN number.available AND (number.pool_id, number.country, number.operator_id)
                          IS NOT DISTINCT FROM (excluded.pool_id, excluded.country, excluded.operator_id)
                     THEN number.position ELSE excluded.position END
- WHERE number.pool_id = excluded.pool_id OR (NOT number.listed AND number.lease_id IS NULL)
+ WHERE number.pool_id = excluded.pool_id
+    OR (NOT number.listed AND number.lease_id IS NULL AND number.published_at IS NULL)
 RETURNING id;
 
 -- name: unlist
@@ -162,6 +165,24 @@ SELECT want.ordinal, looked.count AS looked_at, looked.position, looked.id,
                        FROM claimed WHERE claimed.ordinal = want.ordinal) AS got ON true
  ORDER BY want.ordinal;
 
+-- name: claim_for_rent
+-- Leases the first free number of a pool that may be rented, and that the account did not ban. Numbers other transactions
+-- hold are passed over. It looks only so far along the shelf, so that excluding everything costs no walk through it.
+WITH candidate AS (
+    SELECT number.id
+      FROM (SELECT number.id, number.position FROM number
+             WHERE number.pool_id = :pool_id AND number.country = :country AND number.available AND number.rent
+             ORDER BY number.position, number.id LIMIT :window) AS shelf
+      JOIN number ON number.id = shelf.id
+     WHERE number.pool_id = :pool_id AND number.available AND number.rent
+       AND NOT EXISTS (SELECT FROM unnest(:excluded::text[]) AS prefix WHERE starts_with(number.msisdn, prefix))
+       AND NOT EXISTS (SELECT FROM number_ban
+                        WHERE number_ban.account_id = :account_id AND number_ban.number_id = number.id)
+     ORDER BY shelf.position, shelf.id LIMIT 1 FOR NO KEY UPDATE OF number SKIP LOCKED
+)
+UPDATE number SET lease_id = nextval('lease_id') FROM candidate WHERE number.id = candidate.id
+RETURNING number.id, number.lease_id, number.msisdn;
+
 -- name: lock_numbers
 SELECT id FROM number WHERE id = ANY (:number_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
@@ -172,14 +193,14 @@ UPDATE number SET lease_id = NULL, position = pg_current_xact_id()::text::bigint
 
 -- name: resolve
 -- A supplier's numbers by what he calls them: the number, or our id of it.
-SELECT given.ordinal, number.id, number.pool_id
+SELECT given.ordinal, number.id, number.pool_id, number.published_at IS NOT NULL AS public
   FROM unnest(:supplier_ids::bigint[], :msisdns::text[], :number_ids::bigint[])
        WITH ORDINALITY AS given (supplier_id, msisdn, number_id, ordinal)
   JOIN LATERAL (
-       SELECT number.id, number.pool_id FROM number JOIN pool ON pool.id = number.pool_id
+       SELECT number.id, number.pool_id, number.published_at FROM number JOIN pool ON pool.id = number.pool_id
         WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.msisdn = given.msisdn
        UNION ALL
-       SELECT number.id, number.pool_id FROM number JOIN pool ON pool.id = number.pool_id
+       SELECT number.id, number.pool_id, number.published_at FROM number JOIN pool ON pool.id = number.pool_id
         WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.id = given.number_id
         LIMIT 1
      ) AS number ON true
@@ -197,15 +218,15 @@ WITH taken AS (
 ), before AS (
     SELECT stock_counted.* FROM stock_counted JOIN changed ON changed.id = stock_counted.number_id
 ), after AS (
-    SELECT number.id AS number_id, number.pool_id, number.country,
+    SELECT number.id AS number_id, number.pool_id, number.country, number.rent,
            COALESCE((SELECT max(activation.id) FROM activation WHERE activation.number_id = number.id), 0) AS through
       FROM number JOIN changed ON changed.id = number.id
      WHERE number.available
 ), shelf_change AS (
-    SELECT pool_id, country, sum(amount) AS amount
-      FROM (SELECT pool_id, country, -1 AS amount FROM before
-            UNION ALL SELECT pool_id, country, 1 FROM after) AS one
-     GROUP BY pool_id, country HAVING sum(amount) <> 0
+    SELECT pool_id, country, sum(amount) AS amount, COALESCE(sum(amount) FILTER (WHERE rent), 0) AS rentable
+      FROM (SELECT pool_id, country, rent, -1 AS amount FROM before
+            UNION ALL SELECT pool_id, country, rent, 1 FROM after) AS one
+     GROUP BY pool_id, country HAVING sum(amount) <> 0 OR COALESCE(sum(amount) FILTER (WHERE rent), 0) <> 0
 ), used_change AS (
     SELECT one.pool_id, one.country, activation.service_id, sum(one.amount) AS amount
       FROM (SELECT number_id, pool_id, country, through, -1 AS amount FROM before
@@ -214,16 +235,19 @@ WITH taken AS (
                      AND NOT activation.repeatable
      GROUP BY one.pool_id, one.country, activation.service_id HAVING sum(one.amount) <> 0
 ), on_shelf AS (
-    INSERT INTO shelf (pool_id, country, available) SELECT pool_id, country, amount FROM shelf_change
-    ON CONFLICT (country, pool_id) DO UPDATE SET available = shelf.available + excluded.available
+    INSERT INTO shelf (pool_id, country, available, rentable)
+    SELECT pool_id, country, amount, rentable FROM shelf_change
+    ON CONFLICT (country, pool_id) DO UPDATE SET available = shelf.available + excluded.available,
+                                                 rentable = shelf.rentable + excluded.rentable
 ), used_on_shelf AS (
     INSERT INTO shelf_used (pool_id, country, service_id, used)
     SELECT pool_id, country, service_id, amount FROM used_change
     ON CONFLICT (country, pool_id, service_id) DO UPDATE SET used = shelf_used.used + excluded.used
 ), counted AS (
-    INSERT INTO stock_counted (number_id, pool_id, country, through) SELECT number_id, pool_id, country, through FROM after
+    INSERT INTO stock_counted (number_id, pool_id, country, through, rent)
+    SELECT number_id, pool_id, country, through, rent FROM after
     ON CONFLICT (number_id) DO UPDATE SET pool_id = excluded.pool_id, country = excluded.country,
-                                          through = excluded.through
+                                          through = excluded.through, rent = excluded.rent
 ), uncounted AS (
     DELETE FROM stock_counted
      WHERE number_id IN (SELECT number_id FROM before EXCEPT SELECT number_id FROM after)

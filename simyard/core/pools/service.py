@@ -78,6 +78,19 @@ async def set_enabled(tx: Tx, pool_id: PoolId, *, enabled: bool, actor: str, now
     await audit.record(tx, actor=actor, action=action, facts={"pool_id": pool_id}, now=now)
 
 
+async def allow_rent(tx: Tx, pool_id: PoolId, *, allowed: bool, actor: str, now: datetime) -> Pool:
+    """Let a pool's numbers be rented out or not: those its supplier says may be, once he reports again.
+
+    Open rentals run on. Refuses: UNKNOWN_POOL.
+    """
+    pool = await store.set_rent_allowed(tx, pool_id=pool_id, allowed=allowed)
+    if pool is None:
+        raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id)
+    facts: dict[str, object] = {"pool_id": pool_id, "allowed": allowed}
+    await audit.record(tx, actor=actor, action="pool.rent", facts=facts, now=now)
+    return pool
+
+
 async def hear(tx: Tx, command: Heartbeat) -> None:
     """Count a supplier's pool as online from now. Refuses: UNKNOWN_POOL."""
     pool = await direct_pool_of(tx, command.supplier_id, command.pool_id)

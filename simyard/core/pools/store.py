@@ -69,5 +69,10 @@ async def set_enabled(tx: Tx, *, pool_id: PoolId, enabled: bool) -> bool:
     return await _queries.set_enabled.value(tx, pool_id=pool_id, enabled=enabled) is not None
 
 
+async def set_rent_allowed(tx: Tx, *, pool_id: PoolId, allowed: bool) -> Pool | None:
+    row = await _queries.set_rent_allowed.row(tx, pool_id=pool_id, allowed=allowed)
+    return None if row is None else _pool(row)
+
+
 async def mark_online(tx: Tx, *, pool_id: PoolId, until: datetime) -> None:
     await _queries.mark_online.execute(tx, pool_id=pool_id, until=until)

@@ -24,5 +24,8 @@ UPDATE pool SET consent = :consent, consented_at = :now WHERE id = :pool_id RETU
 -- name: set_enabled
 UPDATE pool SET enabled = :enabled WHERE id = :pool_id RETURNING id;
 
+-- name: set_rent_allowed
+UPDATE pool SET rent_allowed = :allowed WHERE id = :pool_id RETURNING id, name, kind, supplier_id, rent_allowed;
+
 -- name: mark_online
 UPDATE pool SET online_until = :until WHERE id = :pool_id AND online_until < :until;

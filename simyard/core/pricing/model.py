@@ -41,10 +41,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class ListOffers:
+    """No service: all of them."""
+
     account_id: AccountId
     country: str
     base_currency: str
     now: datetime
+    service_id: ServiceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,30 @@ class PricedOffer:
 
     offer: Offer
     price: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListTariffs:
+    """Which tariffs to show, to whom, in which currency.
+
+    No countries or no services: all of them; no account: what anybody may buy; no currency: the account's wallet's,
+    else the base currency.
+    """
+
+    account_id: AccountId | None
+    countries: tuple[str, ...] | None
+    services: tuple[ServiceId, ...] | None
+    currency: str | None
+    base_currency: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a service costs in a country when no pool is named, and how many numbers can be sold for it now."""
+
+    service_id: ServiceId
+    country: str
+    price: int
+    currency: str
+    stock: int

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from simyard.base import money
+from simyard.base.ids import AccountId
 from simyard.base.money import Rounding
 from simyard.base.refusals import Refusal, Refused
-from simyard.core.pricing.model import Offer, Quote
+from simyard.core.pricing.model import Quote
 
 ONE = money.NANOS
 """The base currency's own rate."""
@@ -27,7 +29,18 @@ def charged(amount: int, currency: str, rates: Mapping[str, int]) -> int:
     return -(-money.convert(amount, rate_nanos=rate, rounding=Rounding.UP) // PRICE_STEP) * PRICE_STEP
 
 
-def quote(offer: Offer, currency: str, earning_currency: str, rates: Mapping[str, int]) -> Quote:
+class Sold(Protocol):
+    """What a pool asks in the base currency, and how that is divided with its supplier."""
+
+    @property
+    def supplier_id(self) -> AccountId | None: ...
+    @property
+    def share_basis_points(self) -> int: ...
+    @property
+    def amount(self) -> int: ...
+
+
+def quote(offer: Sold, currency: str, earning_currency: str, rates: Mapping[str, int]) -> Quote:
     """What the buyer pays, what of it stays with the platform, and what the supplier gets in his own currency.
 
     A pool with no supplier earns nobody anything. Refuses: NO_RATE.

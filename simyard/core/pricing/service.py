@@ -10,8 +10,9 @@ import asyncpg
 from simyard.base import money
 from simyard.base.ids import PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
+from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.pricing import rules, store
-from simyard.core.pricing.model import ListOffers, Offer, PricedOffer
+from simyard.core.pricing.model import ListOffers, ListTariffs, Offer, PricedOffer, Tariff
 from simyard.core.wallet import service as wallet
 from simyard.db.database import Tx
 
@@ -54,9 +55,42 @@ async def offers_in(tx: Tx, command: ListOffers) -> list[PricedOffer]:
     currency = (await wallet.balance(tx, command.account_id)).currency
     known = await rates(tx, command.base_currency)
     offers = await store.offers_in(
-        tx, country=command.country, account_id=command.account_id, now=command.now
+        tx,
+        country=command.country,
+        service_id=command.service_id,
+        account_id=command.account_id,
+        now=command.now,
     )
     return [PricedOffer(offer, rules.charged(offer.amount, currency, known)) for offer in offers]
+
+
+async def list_tariffs(tx: Tx, command: ListTariffs) -> list[Tariff]:
+    """What a fresh order without a pool would be charged, by country, then by service; with the stock of all pools.
+
+    A tariff with no stock has the price of the pool it would come from. Services an account may not use are left out.
+    Refuses: UNKNOWN_ACCOUNT, NO_RATE.
+    """
+    currency = command.currency or command.base_currency
+    if command.currency is None and command.account_id is not None:
+        currency = (await wallet.balance(tx, command.account_id)).currency
+    known = await rates(tx, command.base_currency)
+    if currency not in known:
+        raise Refusal(Refused.NO_RATE, currency=currency)
+    catalog = load_catalog()
+    countries, services = command.countries, command.services
+    if countries is None:
+        countries = tuple(country.iso2 for country in catalog.countries)
+    if services is None:
+        services = tuple(service.id for service in catalog.services)
+    tariffs = await store.tariffs(
+        tx, account_id=command.account_id, countries=countries, service_ids=services, now=command.now
+    )
+    # Many tariffs share few amounts.
+    prices = {amount: rules.charged(amount, currency, known) for amount in {row[2] for row in tariffs}}
+    return [
+        Tariff(service_id, country, prices[amount], currency, stock)
+        for service_id, country, amount, stock in tariffs
+    ]
 
 
 async def offered_countries(tx: Tx, now: datetime) -> list[str]:

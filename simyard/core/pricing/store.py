@@ -39,9 +39,29 @@ async def offers_for(tx: Tx, *, wanted: Collection[tuple[ServiceId, str]], now: 
     return [Offer(*row) for row in rows]
 
 
-async def offers_in(tx: Tx, *, country: str, account_id: AccountId, now: datetime) -> list[Offer]:
-    rows = await _queries.offers_in.rows(tx, country=country, account_id=account_id, now=now)
+async def offers_in(
+    tx: Tx, *, country: str, service_id: ServiceId | None, account_id: AccountId, now: datetime
+) -> list[Offer]:
+    rows = await _queries.offers_in.rows(
+        tx, country=country, service_id=service_id, account_id=account_id, now=now
+    )
     return [Offer(*row) for row in rows]
+
+
+async def tariffs(
+    tx: Tx,
+    *,
+    account_id: AccountId | None,
+    countries: Collection[str],
+    service_ids: Collection[ServiceId],
+    now: datetime,
+) -> list[tuple[ServiceId, str, int, int]]:
+    """Service, country, base amount and stock."""
+    await _queries.plan_tariffs.execute(tx)
+    rows = await _queries.tariffs.rows(
+        tx, account_id=account_id, countries=countries, service_ids=service_ids, now=now
+    )
+    return [(row["service_id"], row["country"], row["amount"], row["stock"]) for row in rows]
 
 
 async def offered_countries(tx: Tx, *, now: datetime) -> list[str]:

@@ -32,13 +32,14 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
  ORDER BY price.service_id, price.country, price.amount, pool.id;
 
 -- name: offers_in
--- Everything on offer in a country to an account, cheapest first within a service.
+-- Everything on offer in a country to an account, or one service of it, cheapest first within a service.
 SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_name, pool.kind, pool.reserved_for,
        pool.supplier_id, pool.share_basis_points, price.amount,
        GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0) AS stock, true AS online
   FROM (SELECT DISTINCT ON (price.service_id, pool.id) price.service_id, price.country, price.amount, pool.id AS pool_id
           FROM price JOIN pool ON price.pool_id = pool.id OR price.pool_id IS NULL
          WHERE price.country = :country
+           AND (:service_id::smallint IS NULL OR price.service_id = :service_id::smallint)
          ORDER BY price.service_id, pool.id, price.pool_id NULLS LAST) AS price
   JOIN pool ON pool.id = price.pool_id
   JOIN service ON service.id = price.service_id
@@ -59,3 +60,56 @@ SELECT DISTINCT shelf.country FROM shelf JOIN pool ON pool.id = shelf.pool_id
    AND EXISTS (SELECT FROM price WHERE price.country = shelf.country
                                    AND (price.pool_id = pool.id OR price.pool_id IS NULL))
  ORDER BY shelf.country;
+
+-- name: plan_tariffs
+-- For the rest of the transaction: a plan for one country is no plan for all of them, and what is joined for all fits
+-- into memory.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '64MB', true);
+
+-- name: tariffs
+-- Of each country and service the price an order without a pool is charged: the cheapest pool's that has numbers now,
+-- else the cheapest; and the stock of all of them. A pool's own price comes before the price for all pools; a reserved
+-- pool sells one service only. What grows with services and pools at once are the shelves that hold numbers.
+WITH seller AS MATERIALIZED (
+    SELECT pool.id, pool.reserved_for, pool.online_until > :now AS online FROM pool
+     WHERE pool.enabled AND pool.consent IS NOT NULL
+), offered AS MATERIALIZED (
+    SELECT service.id, (SELECT count(*) FROM seller WHERE COALESCE(seller.reserved_for = service.id, true)) AS sellers
+      FROM service
+     WHERE service.id = ANY (:service_ids::smallint[])
+       AND (NOT service.prohibited
+            OR EXISTS (SELECT FROM service_permission
+                        WHERE service_permission.account_id = :account_id::bigint
+                          AND service_permission.service_id = service.id))
+), priced AS MATERIALIZED (
+    SELECT price.country, price.service_id, offered.sellers,
+           min(price.amount) FILTER (WHERE price.pool_id IS NULL) AS common,
+           min(price.amount) FILTER (WHERE seller.id IS NOT NULL) AS own, count(seller.id) AS owners
+      FROM price
+      JOIN offered ON offered.id = price.service_id
+      LEFT JOIN seller ON seller.id = price.pool_id AND COALESCE(seller.reserved_for = price.service_id, true)
+     WHERE price.country = ANY (:countries::text[])
+     GROUP BY price.country, price.service_id, offered.sellers
+), stocked AS (
+    SELECT priced.country, priced.service_id, min(COALESCE(price.amount, priced.common)) AS amount,
+           sum(shelf.available - COALESCE(shelf_used.used, 0)) AS stock
+      FROM seller
+      JOIN shelf ON shelf.pool_id = seller.id AND shelf.country = ANY (:countries::text[]) AND shelf.available > 0
+      JOIN priced ON priced.country = shelf.country
+                 AND (seller.reserved_for IS NULL OR seller.reserved_for = priced.service_id)
+      LEFT JOIN price ON priced.owners > 0 AND price.country = priced.country
+                     AND price.service_id = priced.service_id AND price.pool_id = seller.id
+      LEFT JOIN shelf_used ON shelf_used.country = priced.country AND shelf_used.pool_id = seller.id
+                          AND shelf_used.service_id = priced.service_id
+     WHERE seller.online AND COALESCE(price.amount, priced.common) IS NOT NULL
+       AND shelf.available > COALESCE(shelf_used.used, 0)
+     GROUP BY priced.country, priced.service_id
+)
+SELECT priced.country, priced.service_id,
+       COALESCE(stocked.amount, LEAST(priced.own, CASE WHEN priced.owners < priced.sellers THEN priced.common END))
+       AS amount,
+       COALESCE(stocked.stock, 0)::bigint AS stock
+  FROM priced
+  LEFT JOIN stocked ON stocked.country = priced.country AND stocked.service_id = priced.service_id
+ WHERE priced.own IS NOT NULL OR (priced.common IS NOT NULL AND priced.owners < priced.sellers)
+ ORDER BY priced.country, priced.service_id;

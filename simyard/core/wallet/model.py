@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from simyard.base.ids import AccountId, LedgerAccountId
+from simyard.base.ids import AccountId, LedgerAccountId, TransferId
 
 
 class SharedKind(StrEnum):
@@ -27,6 +28,11 @@ class TransferKind(StrEnum):
     MARGIN = "margin"
     EXCHANGE = "exchange"
     REFERRAL = "referral"
+    CASHBACK = "cashback"
+
+
+SPENDING = frozenset({TransferKind.CAPTURE, TransferKind.EARNING, TransferKind.MARGIN, TransferKind.EXCHANGE})
+"""What pays for leases when it leaves a wallet: captures divide a price at once, or escrow keeps it."""
 
 
 @dataclass(slots=True)
@@ -39,6 +45,8 @@ class Wallet:
     held_id: LedgerAccountId
     available: int
     held: int
+    # All that ever paid for leases.
+    spent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,60 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
+    """`spent` is all that ever paid for leases."""
+
     currency: str
     available: int
     held: int
+    spent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatementOf:
+    """Every movement of an account's wallet from `since` on and before `until`; without them, from first to last."""
+
+    account_id: AccountId
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a wallet holds at one moment."""
+
+    available: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a wallet held before and after a period; its lines are read page by page.
+
+    They lead from the one to the other however much happens meanwhile: none is newer than `last_id`.
+    """
+
+    of: StatementOf
+    currency: str
+    opening: Standing
+    closing: Standing
+    available_id: LedgerAccountId
+    held_id: LedgerAccountId
+    last_id: TransferId
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One transfer as a wallet sees it: what it added to either balance, which may be negative, and what was then there."""
+
+    id: TransferId
+    at: datetime
+    kind: TransferKind
+    reference: str
+    lease_id: int | None
+    available: int
+    held: int
+    available_after: int
+    held_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +129,7 @@ class CurrencyTotal:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the books are whole: entries sum to zero per currency, and every wallet equals the sum of its entries."""
+    """Whether the books are whole: entries sum to zero per currency, and every wallet equals the sums of its entries."""
 
     balanced: bool
     wallets: int

@@ -9,11 +9,16 @@ import asyncpg
 
 from simyard.base.ids import AccountId, LedgerAccountId
 from simyard.base.refusals import Refusal, Refused
-from simyard.core.wallet import store
+from simyard.core.wallet import rules, store
 from simyard.core.wallet.model import (
+    SPENDING,
     Balance,
     CurrencyTotal,
     SharedKind,
+    Standing,
+    Statement,
+    StatementLine,
+    StatementOf,
     Transfer,
     TransferKind,
     Verification,
@@ -66,7 +71,7 @@ async def post(
     for wallet in wallets.values():
         owners[wallet.available_id] = (wallet, True)
         owners[wallet.held_id] = (wallet, False)
-    before = {wallet.account_id: (wallet.available, wallet.held) for wallet in wallets.values()}
+    before = {wallet.account_id: (wallet.available, wallet.held, wallet.spent) for wallet in wallets.values()}
     for transfer in transfers:
         for ledger_account, amount in (
             (transfer.debit, -transfer.amount),
@@ -78,11 +83,15 @@ async def post(
                     wallet.available += amount
                 else:
                     wallet.held += amount
+                if amount < 0 and transfer.kind in SPENDING:
+                    wallet.spent -= amount
     changes = [
-        WalletChange(wallet.account_id, wallet.available - available, wallet.held - held)
+        WalletChange(
+            wallet.account_id, wallet.available - available, wallet.held - held, wallet.spent - spent
+        )
         for wallet in wallets.values()
-        for available, held in (before[wallet.account_id],)
-        if (available, held) != (wallet.available, wallet.held)
+        for available, held, spent in (before[wallet.account_id],)
+        if (available, held, spent) != (wallet.available, wallet.held, wallet.spent)
     ]
     try:
         await store.post(tx, transfers=transfers, changes=changes, now=now)
@@ -99,8 +108,9 @@ async def post(
 async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str, now: datetime) -> Balance:
     """Credit money that came in from outside, once for a reference.
 
-    Refuses, first match wins: UNKNOWN_ACCOUNT, REFERENCE_TAKEN.
+    Refuses, first match wins: MALFORMED (an amount of nothing or less), UNKNOWN_ACCOUNT, REFERENCE_TAKEN.
     """
+    _check_amount(amount)
     wallets = await lock(tx, [account_id])
     if account_id not in wallets:
         raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
@@ -110,7 +120,7 @@ async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str,
         f"deposit/{reference}", TransferKind.DEPOSIT, bank, wallet.available_id, wallet.currency, amount
     )
     await post(tx, [transfer], wallets, now=now)
-    return Balance(wallet.currency, wallet.available, wallet.held)
+    return Balance(wallet.currency, wallet.available, wallet.held, wallet.spent)
 
 
 async def pay(
@@ -118,8 +128,10 @@ async def pay(
 ) -> None:
     """Move available money from one wallet to another of the same currency, once for a reference.
 
-    Refuses, first match wins: UNKNOWN_ACCOUNT, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, REFERENCE_TAKEN.
+    Refuses, first match wins: MALFORMED (an amount of nothing or less), UNKNOWN_ACCOUNT, CURRENCY_MISMATCH,
+    INSUFFICIENT_FUNDS, REFERENCE_TAKEN.
     """
+    _check_amount(amount)
     wallets = await lock(tx, [payer, payee])
     if payer not in wallets or payee not in wallets or payer == payee:
         raise Refusal(Refused.UNKNOWN_ACCOUNT)
@@ -137,6 +149,68 @@ async def pay(
         amount,
     )
     await post(tx, [transfer], wallets, now=now)
+
+
+def _check_amount(amount: int) -> None:
+    if amount <= 0:
+        raise Refusal(Refused.MALFORMED, field="amount")
+
+
+async def statement(tx: Tx, command: StatementOf) -> Statement:
+    """What a wallet held when a period began and when it ended. `statement_lines` tells what happened between.
+
+    Refuses, first match wins: MALFORMED (until) when the period ends before it begins, UNKNOWN_ACCOUNT.
+    """
+    since, until = command.since, command.until
+    if since is not None and until is not None and until < since:
+        raise Refusal(Refused.MALFORMED, field="until")
+    own = await store.ledger_accounts_of(tx, account_id=command.account_id)
+    if own is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=command.account_id)
+    currency, available_id, held_id = own
+    totals = await store.statement_totals(
+        tx, available_id=available_id, held_id=held_id, since=since, until=until
+    )
+    return Statement(
+        of=command,
+        currency=currency,
+        opening=Standing(totals.available_before, totals.held_before),
+        closing=Standing(totals.available_after, totals.held_after),
+        available_id=available_id,
+        held_id=held_id,
+        last_id=totals.last_id,
+    )
+
+
+async def statement_lines(
+    tx: Tx, of: Statement, *, after: StatementLine | None = None, limit: int = 1000
+) -> list[StatementLine]:
+    """The next lines of a statement, oldest first: the first ones, or those that follow a line. Empty after the last.
+
+    Pages may be read in transactions of their own; together they lead from the opening to the closing balance.
+    """
+    rows = await store.statement_lines(tx, statement=of, after=after.id if after else None, limit=limit)
+    available, held = (
+        (after.available_after, after.held_after) if after else (of.opening.available, of.opening.held)
+    )
+    lines: list[StatementLine] = []
+    for row in rows:
+        available += row.available
+        held += row.held
+        lines.append(
+            StatementLine(
+                row.id,
+                row.at,
+                row.kind,
+                row.reference,
+                rules.lease_of(row.reference),
+                row.available,
+                row.held,
+                available,
+                held,
+            )
+        )
+    return lines
 
 
 async def verify(tx: Tx) -> Verification:

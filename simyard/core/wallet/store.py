@@ -6,8 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from simyard.base.ids import AccountId, LedgerAccountId
-from simyard.core.wallet.model import Balance, SharedKind, Transfer, Wallet
+from simyard.base.ids import AccountId, LedgerAccountId, TransferId
+from simyard.core.wallet.model import (
+    SPENDING,
+    Balance,
+    SharedKind,
+    Statement,
+    Transfer,
+    TransferKind,
+    Wallet,
+)
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -19,6 +27,7 @@ class WalletChange:
     account_id: AccountId
     available: int
     held: int
+    spent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,25 @@ class TotalRow:
     kind: str
     amount: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTotals:
+    last_id: TransferId
+    available_before: int
+    held_before: int
+    available_after: int
+    held_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class MovedRow:
+    id: TransferId
+    at: datetime
+    kind: TransferKind
+    reference: str
+    available: int
+    held: int
 
 
 async def insert_wallet(tx: Tx, *, account_id: AccountId, currency: str) -> None:
@@ -59,6 +87,47 @@ async def currencies(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[Acco
     return {row["account_id"]: row["currency"] for row in rows}
 
 
+async def ledger_accounts_of(
+    tx: Tx, *, account_id: AccountId
+) -> tuple[str, LedgerAccountId, LedgerAccountId] | None:
+    """The wallet's currency, and its ledger accounts for what is available and what is held."""
+    row = await _queries.ledger_accounts_of.row(tx, account_id=account_id)
+    return None if row is None else (row["currency"], row["available_id"], row["held_id"])
+
+
+async def statement_totals(
+    tx: Tx,
+    *,
+    available_id: LedgerAccountId,
+    held_id: LedgerAccountId,
+    since: datetime | None,
+    until: datetime | None,
+) -> StatementTotals:
+    (row,) = await _queries.statement_totals.rows(
+        tx, available_id=available_id, held_id=held_id, since=since, until=until
+    )
+    return StatementTotals(*row)
+
+
+async def statement_lines(
+    tx: Tx, *, statement: Statement, after: TransferId | None, limit: int
+) -> list[MovedRow]:
+    rows = await _queries.statement_lines.rows(
+        tx,
+        available_id=statement.available_id,
+        held_id=statement.held_id,
+        since=statement.of.since,
+        until=statement.of.until,
+        last_id=statement.last_id,
+        after=after or 0,
+        limit=limit,
+    )
+    return [
+        MovedRow(row["id"], row["created_at"], TransferKind(row["kind"]), row["reference"], *row[4:])
+        for row in rows
+    ]
+
+
 async def post(
     tx: Tx, *, transfers: Sequence[Transfer], changes: Sequence[WalletChange], now: datetime
 ) -> None:
@@ -73,6 +142,7 @@ async def post(
         account_ids=[change.account_id for change in changes],
         available=[change.available for change in changes],
         held=[change.held for change in changes],
+        spent=[change.spent for change in changes],
         now=now,
     )
 
@@ -82,7 +152,9 @@ async def totals(tx: Tx) -> list[TotalRow]:
 
 
 async def wrong_wallets(tx: Tx) -> list[AccountId]:
-    return [AccountId(row["account_id"]) for row in await _queries.wrong_wallets.rows(tx)]
+    return [
+        AccountId(row["account_id"]) for row in await _queries.wrong_wallets.rows(tx, spending=list(SPENDING))
+    ]
 
 
 async def wallet_count(tx: Tx) -> int:

@@ -19,11 +19,11 @@ SELECT id, kind, currency FROM ledger_account
 
 -- name: lock_wallets
 -- In the order of account ids, so that two transactions never wait for each other in a ring.
-SELECT account_id, currency, available_id, held_id, available, held
+SELECT account_id, currency, available_id, held_id, available, held, spent
   FROM wallet WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY account_id FOR UPDATE;
 
 -- name: balance
-SELECT currency, available, held FROM wallet WHERE account_id = :account_id;
+SELECT currency, available, held, spent FROM wallet WHERE account_id = :account_id;
 
 -- name: currencies
 SELECT account_id, currency FROM wallet WHERE account_id = ANY (:account_ids::bigint[]);
@@ -37,8 +37,10 @@ WITH posted AS (
                   :amounts::bigint[]) AS given (reference, kind, debit_id, credit_id, currency, amount)
 )
 UPDATE wallet
-   SET available = wallet.available + change.available, held = wallet.held + change.held
-  FROM unnest(:account_ids::bigint[], :available::bigint[], :held::bigint[]) AS change (account_id, available, held)
+   SET available = wallet.available + change.available, held = wallet.held + change.held,
+       spent = wallet.spent + change.spent
+  FROM unnest(:account_ids::bigint[], :available::bigint[], :held::bigint[], :spent::bigint[])
+       AS change (account_id, available, held, spent)
  WHERE wallet.account_id = change.account_id;
 
 -- name: totals
@@ -47,16 +49,71 @@ SELECT ledger_account.currency, ledger_account.kind, sum(entry.amount)::bigint A
  GROUP BY ledger_account.currency, ledger_account.kind ORDER BY 1, 2;
 
 -- name: wrong_wallets
--- Wallets whose running balances are not what their entries sum to.
+-- Wallets whose running balances are not what their entries sum to, or whose spending is not what paid for leases.
 WITH total AS (
     SELECT ledger_account_id, sum(amount) AS amount FROM entry GROUP BY ledger_account_id
+), paid AS (
+    SELECT debit_id, sum(amount) AS amount FROM transfer WHERE kind = ANY (:spending::text[]) GROUP BY debit_id
 )
 SELECT wallet.account_id
   FROM wallet
   LEFT JOIN total AS available ON available.ledger_account_id = wallet.available_id
   LEFT JOIN total AS held ON held.ledger_account_id = wallet.held_id
+  LEFT JOIN paid AS paid_available ON paid_available.debit_id = wallet.available_id
+  LEFT JOIN paid AS paid_held ON paid_held.debit_id = wallet.held_id
  WHERE wallet.available <> COALESCE(available.amount, 0) OR wallet.held <> COALESCE(held.amount, 0)
+    OR wallet.spent <> COALESCE(paid_available.amount, 0) + COALESCE(paid_held.amount, 0)
  ORDER BY wallet.account_id;
 
 -- name: wallet_count
 SELECT count(*) FROM wallet;
+
+-- name: ledger_accounts_of
+SELECT currency, available_id, held_id FROM wallet WHERE account_id = :account_id;
+
+-- name: statement_totals
+-- The id of a wallet's transfer is drawn while the wallet is locked, so all of them up to the last one seen are committed.
+SELECT COALESCE(max(id), 0) AS last_id,
+       COALESCE(sum(available) FILTER (WHERE created_at < :since::timestamptz), 0)::bigint AS available_before,
+       COALESCE(sum(held) FILTER (WHERE created_at < :since::timestamptz), 0)::bigint AS held_before,
+       COALESCE(sum(available) FILTER (WHERE created_at < COALESCE(:until::timestamptz, 'infinity')), 0)::bigint
+           AS available_after,
+       COALESCE(sum(held) FILTER (WHERE created_at < COALESCE(:until::timestamptz, 'infinity')), 0)::bigint AS held_after
+  FROM (SELECT id, created_at,
+               amount * ((credit_id = :available_id)::integer - (debit_id = :available_id)::integer) AS available,
+               amount * ((credit_id = :held_id)::integer - (debit_id = :held_id)::integer) AS held
+          FROM transfer
+         WHERE debit_id IN (:available_id, :held_id) OR credit_id IN (:available_id, :held_id)) AS moved;
+
+-- name: statement_lines
+-- Each of the four ways into or out of a wallet is an index of its own, read from where the last page ended.
+WITH page AS (
+    SELECT id FROM (SELECT id FROM transfer
+                     WHERE debit_id = :available_id AND id > :after AND id <= :last_id
+                       AND created_at >= COALESCE(:since::timestamptz, '-infinity')
+                       AND created_at < COALESCE(:until::timestamptz, 'infinity')
+                     ORDER BY id LIMIT :limit) AS paid
+    UNION
+    SELECT id FROM (SELECT id FROM transfer
+                     WHERE credit_id = :available_id AND id > :after AND id <= :last_id
+                       AND created_at >= COALESCE(:since::timestamptz, '-infinity')
+                       AND created_at < COALESCE(:until::timestamptz, 'infinity')
+                     ORDER BY id LIMIT :limit) AS received
+    UNION
+    SELECT id FROM (SELECT id FROM transfer
+                     WHERE debit_id = :held_id AND id > :after AND id <= :last_id
+                       AND created_at >= COALESCE(:since::timestamptz, '-infinity')
+                       AND created_at < COALESCE(:until::timestamptz, 'infinity')
+                     ORDER BY id LIMIT :limit) AS let_go
+    UNION
+    SELECT id FROM (SELECT id FROM transfer
+                     WHERE credit_id = :held_id AND id > :after AND id <= :last_id
+                       AND created_at >= COALESCE(:since::timestamptz, '-infinity')
+                       AND created_at < COALESCE(:until::timestamptz, 'infinity')
+                     ORDER BY id LIMIT :limit) AS kept
+    ORDER BY id LIMIT :limit
+)
+SELECT id, created_at, kind, reference,
+       amount * ((credit_id = :available_id)::integer - (debit_id = :available_id)::integer) AS available,
+       amount * ((credit_id = :held_id)::integer - (debit_id = :held_id)::integer) AS held
+  FROM transfer JOIN page USING (id) ORDER BY id;

@@ -40,6 +40,7 @@ CREATE TABLE rental (
     CHECK ((state IN ('waiting', 'active')) = (closed_at IS NULL))
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX rental_one_open_per_number ON rental (number_id) WHERE is_open;
+CREATE INDEX rental_by_number ON rental (number_id);
 CREATE INDEX rental_by_account ON rental (account_id, id);
 CREATE INDEX rental_due ON rental (due_at) WHERE is_open;
 

@@ -19,9 +19,12 @@ CREATE TABLE public_message (
     number_id   bigint NOT NULL REFERENCES number (id),
     sender      text NOT NULL,
     body        text NOT NULL,
-    digest      bytea NOT NULL,
+    -- Tells a repeat; NULL once none can come.
+    digest      bytea,
     sent_at     timestamptz,
     received_at timestamptz NOT NULL
 );
 CREATE INDEX public_message_by_number ON public_message (number_id, id);
 CREATE INDEX public_message_to_erase ON public_message (received_at);
+CREATE INDEX public_message_seen ON public_message (number_id, digest) WHERE digest IS NOT NULL;
+CREATE INDEX public_message_to_forget ON public_message (received_at) WHERE digest IS NOT NULL;

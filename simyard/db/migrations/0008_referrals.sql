@@ -1,11 +1,15 @@
 -- Who brought whom: of what a referred account spends, its referrer gets a share, out of the platform's margin.
 
 CREATE TABLE referral (
-    referred_id        bigint PRIMARY KEY REFERENCES account (id),
-    referrer_id        bigint NOT NULL REFERENCES account (id),
+    referred_id        bigint CONSTRAINT referral_of_an_account PRIMARY KEY
+                       CONSTRAINT referral_referred_known REFERENCES account (id),
+    referrer_id        bigint NOT NULL CONSTRAINT referral_referrer_known REFERENCES account (id),
     share_basis_points integer NOT NULL CHECK (share_basis_points BETWEEN 0 AND 10000),
+    -- What exchange rates are rates of, for a referrer who is paid in another currency: whoever takes an SMS in does
+    -- not know it.
+    base_currency      text NOT NULL CHECK (base_currency ~ '^[A-Z]{3}$'),
     since              timestamptz NOT NULL,
-    CHECK (referred_id <> referrer_id)
+    CONSTRAINT referral_by_another CHECK (referred_id <> referrer_id)
 );
 CREATE INDEX referral_by_referrer ON referral (referrer_id);
 

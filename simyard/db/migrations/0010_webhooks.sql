@@ -40,5 +40,7 @@ CREATE TABLE webhook_delivery (
     CHECK ((state = 'pending') = (next_attempt_at IS NOT NULL)),
     CHECK ((state = 'pending') = (closed_at IS NULL))
 );
-CREATE INDEX webhook_delivery_due ON webhook_delivery (next_attempt_at) WHERE state = 'pending';
+-- By endpoint first: what is due is taken from each in turn, whatever the backlog of another.
+CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, next_attempt_at, id) WHERE state = 'pending';
 CREATE INDEX webhook_delivery_by_account ON webhook_delivery (account_id, id);
+CREATE INDEX webhook_delivery_to_forget ON webhook_delivery (closed_at) WHERE closed_at IS NOT NULL;

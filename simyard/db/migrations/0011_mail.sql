@@ -16,3 +16,4 @@ CREATE TABLE mail (
     CHECK ((state = 'pending') = (closed_at IS NULL))
 );
 CREATE INDEX mail_due ON mail (next_attempt_at) WHERE state = 'pending';
+CREATE INDEX mail_closed ON mail (closed_at) WHERE closed_at IS NOT NULL;

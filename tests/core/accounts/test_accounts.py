@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+import argon2
 import pytest
 
 from simyard.base.ids import AccountId, KeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules
 from simyard.core.accounts import service as accounts
-from simyard.core.accounts.model import AccountState, IssueKey, Role, Scope
+from simyard.core.accounts.model import AccountState, AddAccount, IssueKey, Role, Scope
 from tests.world import World
 
 
@@ -160,7 +161,7 @@ async def test_what_is_suspended_keeps_its_open_leases(world: World) -> None:
             tx, "ada@example.com", AccountState.SUSPENDED, actor="op", now=world.clock.now()
         )
     receipt = await world.receive(supplier, msisdn, "123456 is your WhatsApp code")
-    assert receipt.activation_id == order.activation_id
+    assert receipt.lease_id == order.activation_id
 
 
 def test_keys_are_all_different() -> None:
@@ -169,3 +170,23 @@ def test_keys_are_all_different() -> None:
 
 def test_any_text_has_a_digest() -> None:
     assert len({rules.digest(key) for key in ("", "\udc80", "sy_x", "sy_x ")}) == 4
+
+
+def test_passwords_are_hashed_with_argon2id_and_todays_parameters() -> None:
+    hashed = rules.hash_password("correct horse battery")
+    assert hashed.startswith("$argon2id$")
+    assert not rules.is_outdated(hashed)
+    assert rules.verify_password(hashed, "correct horse battery")
+    assert not rules.verify_password(hashed, "correct horse batterz")
+    assert not rules.verify_password(None, "correct horse battery")
+    assert not rules.verify_password("no hash at all", "correct horse battery")
+    old = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery")
+    assert rules.is_outdated(old)
+
+
+async def test_accounts_that_operators_add_are_verified(world: World) -> None:
+    async with world.database.transaction() as tx:
+        for command in (AddAccount("a@b.c", Role.BUYER), AddAccount("d@e.f", Role.BUYER, verified=False)):
+            await accounts.add_account(tx, command, now=world.clock.now())
+    rows = await world.rows("SELECT email_verified_at FROM account ORDER BY email")
+    assert rows == [(world.clock.now(),), (None,)]

@@ -82,6 +82,7 @@ async def test_a_cancel_after_the_sms_is_refused_with_the_code(world: World) -> 
         "activation_id": order.activation_id,
         "msisdn": msisdn,
         "service_label": "wa",
+        "state": State.RECEIVED,
         "code": "123456",
     }
     assert (await world.balance(buyer)).available == micros("9")
@@ -199,6 +200,63 @@ async def test_without_asking_for_the_next_the_first_code_stays(world: World) ->
     seen = await world.check(buyer, order.activation_id)
     assert (seen.state, seen.code) == (State.RECEIVED, "111111")
     assert await world.value("SELECT count(*) FROM message") == 2
+    await world.assert_whole()
+
+
+async def test_dismissing_shows_what_is_queued_then_waits(world: World) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+    buyer = await world.add_buyer("10")
+    order = await world.order(buyer)
+    for code in ("111111", "222222", "333333"):
+        await world.receive(supplier, msisdn, code_text("whatsapp", code))
+    for code in ("222222", "333333"):
+        await world.request_next(buyer, order.activation_id)
+        seen = await world.check(buyer, order.activation_id)
+        assert (seen.state, seen.code) == (State.RECEIVED, code)
+        await world.assert_whole()
+    await world.request_next(buyer, order.activation_id)
+    seen = await world.check(buyer, order.activation_id)
+    assert (seen.state, seen.code) == (State.WAITING_AGAIN, "333333")
+    assert (await world.balance(buyer)).available == micros("9")
+    await world.assert_whole()
+
+
+async def test_the_code_of_a_queue_is_the_first_that_was_read(world: World) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+    buyer = await world.add_buyer()
+    order = await world.order(buyer)
+    for text in (code_text("whatsapp", "111111"), "Welcome to WhatsApp!", code_text("whatsapp", "222222")):
+        await world.receive(supplier, msisdn, text)
+    await world.request_next(buyer, order.activation_id)
+    assert (await world.check(buyer, order.activation_id)).code == "222222"
+    await world.assert_whole()
+
+
+async def test_a_message_without_a_code_takes_the_old_code_away_and_a_later_one_fills_it_in(
+    world: World,
+) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+    buyer = await world.add_buyer()
+    order = await world.order(buyer)
+    await world.receive(supplier, msisdn, code_text("whatsapp", "111111"))
+    await world.request_next(buyer, order.activation_id)
+    await world.receive(supplier, msisdn, "Welcome to WhatsApp!")
+    seen = await world.check(buyer, order.activation_id)
+    assert (seen.state, seen.code) == (State.RECEIVED, None)
+    await world.receive(supplier, msisdn, code_text("whatsapp", "222222"))
+    assert (await world.check(buyer, order.activation_id)).code == "222222"
+    await world.assert_whole()
+
+
+async def test_messages_of_one_batch_queue_up_behind_the_awaited_one(world: World) -> None:
+    supplier, _, (msisdn,) = await world.stocked(1)
+    buyer = await world.add_buyer()
+    order = await world.order(buyer)
+    await world.receive(supplier, msisdn, code_text("whatsapp", "111111"))
+    await world.request_next(buyer, order.activation_id)
+    texts = ("Welcome to WhatsApp!", code_text("whatsapp", "222222"), code_text("whatsapp", "333333"))
+    await world.receive_batch([world.sms(supplier, msisdn, text) for text in texts])
+    assert (await world.check(buyer, order.activation_id)).code == "222222"
     await world.assert_whole()
 
 

@@ -11,6 +11,7 @@ import pytest
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import service as activations
 from simyard.core.activations.model import Order
+from simyard.core.idempotency import service as idempotency
 from tests.world import World, micros
 
 
@@ -52,6 +53,7 @@ async def test_a_repeat_has_the_same_outcome_though_nothing_is_sold_any_more(wor
         {"country": "DE"},
         {"label": "wa"},
         {"price_max": "5"},
+        {"price_exact": "1"},
         {"excluded": ("+4479",)},
     ],
     ids=lambda change: next(iter(change)),
@@ -187,7 +189,7 @@ async def test_a_key_is_kept_for_its_time_and_until_its_lease_has_closed(world: 
 
     async def forget(hours: int) -> int:
         async with world.database.transaction() as tx:
-            return await activations.forget_keys(tx, before=world.clock.now() - timedelta(hours=hours))
+            return await idempotency.forget(tx, before=world.clock.now() - timedelta(hours=hours))
 
     world.clock.turn(72 * 3600)
     assert await forget(72) == 0

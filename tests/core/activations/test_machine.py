@@ -18,6 +18,7 @@ EXPECTED: dict[tuple[State, Event], tuple[State, MoneyMove]] = {
     (State.WAITING, Event.TIME_RAN_OUT): (State.EXPIRED, MoneyMove.RELEASE),
     (State.RECEIVED, Event.SMS_ARRIVED): (State.RECEIVED, MoneyMove.NONE),
     (State.RECEIVED, Event.NEXT_REQUESTED): (State.WAITING_AGAIN, MoneyMove.NONE),
+    (State.RECEIVED, Event.NEXT_WAS_QUEUED): (State.RECEIVED, MoneyMove.NONE),
     (State.RECEIVED, Event.FINISHED): (State.FINISHED, MoneyMove.NONE),
     (State.RECEIVED, Event.TIME_RAN_OUT): (State.FINISHED, MoneyMove.NONE),
     (State.WAITING_AGAIN, Event.SMS_ARRIVED): (State.RECEIVED, MoneyMove.NONE),

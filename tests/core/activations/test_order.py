@@ -132,6 +132,17 @@ async def test_a_price_too_high_is_refused_before_a_lack_of_funds(world: World) 
     assert await refused(world, world.order_command(buyer, price_max="2")) is Refused.INSUFFICIENT_FUNDS
 
 
+async def test_a_price_that_changed_is_refused_before_one_too_high_and_a_lack_of_funds(world: World) -> None:
+    await world.stocked(1, price="2")
+    buyer = await world.add_buyer("0")
+    for other in ("1.9999", "2.0001", "0"):
+        command = world.order_command(buyer, price_exact=other, price_max="1")
+        assert await refused(world, command) is Refused.PRICE_CHANGED
+    dear = world.order_command(buyer, price_exact="2", price_max="1")
+    assert await refused(world, dear) is Refused.PRICE_TOO_HIGH
+    assert await refused(world, world.order_command(buyer, price_exact="2")) is Refused.INSUFFICIENT_FUNDS
+
+
 async def test_a_lack_of_funds_is_refused_before_a_lack_of_numbers(world: World) -> None:
     supplier, _, _ = await world.stocked(1, price="2")
     await world.report(supplier, [])
@@ -364,6 +375,31 @@ async def test_price_max_is_in_the_buyers_currency(world: World) -> None:
     buyer = await world.add_buyer("5000", "NGN")
     assert await refused(world, world.order_command(buyer, price_max="1499.9999")) is Refused.PRICE_TOO_HIGH
     await world.order(buyer, price_max="1500")
+
+
+async def test_price_exact_takes_only_the_pools_that_ask_it(world: World) -> None:
+    await world.stocked(1, price="1")
+    dear, pool, listed = await world.stocked(1, price="2")
+    await world.take_stock()
+    buyer = await world.add_buyer()
+    order = await world.order(buyer, price_exact="2")
+    assert (order.price, order.msisdn) == (micros("2"), listed[0])
+    # The cheaper pool still has one, but nobody asked for its price.
+    assert await refused(world, world.order_command(buyer, price_exact="2")) is Refused.NO_NUMBERS
+    # A pool that is offline has no numbers, though its price is right.
+    await world.report(dear, [], pool=pool)
+    assert await refused(world, world.order_command(buyer, price_exact="2")) is Refused.NO_NUMBERS
+
+
+async def test_price_exact_is_in_the_buyers_currency(world: World) -> None:
+    await world.stocked(1, price="1.0831")
+    await world.set_rate("NGN", "1500.1")
+    buyer = await world.add_buyer("5000", "NGN")
+    assert await refused(world, world.order_command(buyer, price_exact="1.0831")) is Refused.PRICE_CHANGED
+    order = await world.order(buyer, price_exact="1624.7584")
+    assert order.price == micros("1624.7584")
+    await world.set_rate("NGN", "1500")
+    assert await refused(world, world.order_command(buyer, price_exact="1624.7584")) is Refused.PRICE_CHANGED
 
 
 async def test_price_max_keeps_an_order_from_the_dearer_pool(world: World) -> None:

@@ -219,7 +219,7 @@ async def test_misuse_is_counted_by_account_and_day(scene: Scene) -> None:
 async def test_a_prohibited_message_is_in_the_audit_log_without_its_text(scene: Scene) -> None:
     await scene.receive(BANK, sender="HDFCBK")
     rows = await scene.world.rows("SELECT action, facts FROM audit WHERE action LIKE 'message%'")
-    facts = {"activation_id": scene.order.activation_id, "pool_id": scene.pool.id}
+    facts = {"lease_id": scene.order.activation_id, "pool_id": scene.pool.id}
     assert rows == [("message.prohibited", facts)]
 
 

@@ -66,7 +66,7 @@ async def test_a_number_the_report_does_not_name_goes_off_sale_and_its_lease_run
     await world.report(supplier, [])
     assert await refused(world) is Refused.NO_NUMBERS
     receipt = await world.receive(supplier, order.msisdn, "123456 is your WhatsApp code")
-    assert receipt.activation_id == order.activation_id
+    assert receipt.lease_id == order.activation_id
     await world.finish(buyer, order.activation_id)
     assert await refused(world) is Refused.NO_NUMBERS
     await world.report(supplier, listed)

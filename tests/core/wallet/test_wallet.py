@@ -116,7 +116,22 @@ async def test_the_database_refuses_a_transfer_of_nothing_or_less(world: World, 
     buyer = await world.add_buyer("1")
     with pytest.raises(asyncpg.CheckViolationError):
         async with world.database.transaction() as tx:
-            await wallet.deposit(tx, buyer, amount, reference="r", now=world.clock.now())
+            wallets = await wallet.lock(tx, [buyer])
+            own = wallets[buyer]
+            bank = (await wallet.shared(tx, ["USD"]))[SharedKind.BANK, "USD"]
+            move = Transfer("t", TransferKind.DEPOSIT, bank, own.available_id, "USD", amount)
+            await wallet.post(tx, [move], wallets, now=world.clock.now())
+
+
+@pytest.mark.parametrize("amount", ["0", "-0.000001", "-5"])
+async def test_nothing_or_less_is_neither_deposited_nor_paid(world: World, amount: str) -> None:
+    one, two = await world.add_buyers(2, "10")
+    with pytest.raises(Refusal) as caught:
+        await world.deposit(one, amount)
+    assert (caught.value.reason, caught.value.facts) == (Refused.MALFORMED, {"field": "amount"})
+    assert await refused(pay(world, one, two, amount)) is Refused.MALFORMED
+    assert (await world.balance(one)).available == (await world.balance(two)).available == micros("10")
+    await world.assert_whole()
 
 
 async def test_the_database_refuses_a_transfer_between_currencies(world: World) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from simyard.base.ids import AccountId, ActivationId, NumberId
 from simyard.core.activations import machine, rules, store
 from simyard.core.activations.machine import Event, MoneyMove, State
 from simyard.core.activations.model import LockedActivation
+from simyard.core.earnings import rules as earning_rules
+from simyard.core.earnings import service as earnings
+from simyard.core.earnings.model import AT_ONCE, NewEarning
 from simyard.core.loyalty import rules as loyalty_rules
 from simyard.core.loyalty import service as loyalties
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.referrals import rules as referral_rules
 from simyard.core.referrals import service as referrals
 from simyard.core.wallet import service as wallet
-from simyard.core.wallet.model import Wallet
+from simyard.core.wallet.model import TransferKind, Wallet
 from simyard.db.database import Tx
 
 
@@ -37,11 +40,12 @@ async def deliver(
     *,
     also_lock: Collection[AccountId] = (),
     loyalty: Loyalty = NO_LOYALTY,
+    earning_hold: timedelta = AT_ONCE,
     now: datetime,
 ) -> dict[AccountId, Wallet]:
     """Move locked activations on by the messages that came for them, in order, and capture the price of new ones.
 
-    The first code of each pays its buyer the cashback of his tier.
+    The first code of each pays its buyer the cashback of his tier. What suppliers earn is pending for `earning_hold`.
 
     Returns the wallets it locked. `also_lock` are those the caller needs after it: two locks, one after the other, would
     not be in the order of account ids.
@@ -77,7 +81,7 @@ async def deliver(
         )
     if not (captured or coded or also_lock):
         return {}
-    return await _capture(tx, captured, list(coded.values()), also_lock, loyalty, now)
+    return await _capture(tx, captured, list(coded.values()), also_lock, loyalty, earning_hold, now)
 
 
 async def _capture(
@@ -86,6 +90,7 @@ async def _capture(
     coded: Sequence[LockedActivation],
     also_lock: Collection[AccountId],
     loyalty: Loyalty,
+    earning_hold: timedelta,
     now: datetime,
 ) -> dict[AccountId, Wallet]:
     """Divide the prices of captured activations, and pay for first codes, some of which may have been captured before."""
@@ -96,17 +101,27 @@ async def _capture(
     owners |= {share.referrer_id for share in shares.values()}
     wallets = await wallet.lock(tx, {*owners, *also_lock})
     shared = await wallet.shared(tx, {one.currency for one in wallets.values()})
-    transfers = [
-        transfer
-        for activation in captured
-        for transfer in rules.transfers(
+    transfers = []
+    earned = []
+    for activation in captured:
+        supplier = wallets.get(activation.supplier_id) if activation.supplier_id is not None else None
+        moves = rules.transfers(
             activation,
             MoneyMove.CAPTURE,
             wallets[activation.account_id],
-            wallets.get(activation.supplier_id) if activation.supplier_id is not None else None,
+            supplier,
             shared,
+            pending=earning_hold > AT_ONCE,
         )
-    ]
+        transfers += moves
+        if supplier is not None:
+            earned += [
+                NewEarning(activation.id, supplier.account_id, move.amount)
+                for move in moves
+                if move.kind is TransferKind.EARNING
+            ]
+    if earning_hold == AT_ONCE:
+        transfers += earning_rules.repayments(earned, "activation", wallets)
     rewards = rules.rewards(captured, coded, wallets)
     known = await loyalties.rates(tx, loyalty, {reward.currency for reward in rewards})
     cashbacks = {reward.activation_id: loyalty_rules.cashback(reward, loyalty, known) for reward in rewards}
@@ -119,4 +134,5 @@ async def _capture(
     rates = await referrals.rates(tx, sales, shares, wallets)
     transfers += referral_rules.transfers(sales, shares, wallets, shared, rates)
     await wallet.post(tx, transfers, wallets, now=now)
+    await earnings.record(tx, earned, hold=earning_hold, now=now)
     return wallets

@@ -9,6 +9,7 @@ from enum import StrEnum
 from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
 from simyard.core.activations.machine import State
 from simyard.core.messages.model import ReceivedMessage
+from simyard.core.remote.model import RemoteWish
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class OrderNumber:
 
     No pool: the cheapest that has stock; `common_only` leaves out those reserved for the service. `price_max` is in
     the buyer's currency; `price_exact` too: only offers that cost just this. Under an idempotency key the same order gives the same outcome; labels are the buyer's own
-    names and belong to what must be the same.
+    names and belong to what must be the same. `remote`: whoever orders goes on when the outcome is `Asking`; without it
+    pools that must be asked for a number are left out, as those in `avoided` are.
     """
 
     account_id: AccountId
@@ -36,6 +38,8 @@ class OrderNumber:
     common_only: bool = False
     sandbox_seconds: float = 0
     idempotency_key: str | None = None
+    remote: bool = False
+    avoided: frozenset[PoolId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,28 @@ class Order:
     available: int
     ordered_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """An order that waits for the number of a pool that must be asked for it. Nobody is told of it before that came.
+
+    `others`: there is another pool it may go to.
+    """
+
+    activation_id: ActivationId
+    pool_id: PoolId
+    wish: RemoteWish
+    account_id: AccountId
+    service_label: str
+    country_label: str
+    price: int
+    currency: str
+    available: int
+    ordered_at: datetime
+    expires_at: datetime
+    others: bool
+    idempotency_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +191,10 @@ class ActivationPage:
 
 @dataclass(frozen=True, slots=True)
 class LockedActivation:
-    """An activation this transaction has locked, with all that decides about it. `coded`: a code has come, if not the last one."""
+    """An activation this transaction has locked, with all that decides about it.
+
+    `coded`: a code has come, if not the last one. `remote`: its pool must be told how it ends.
+    """
 
     id: ActivationId
     account_id: AccountId
@@ -185,3 +214,4 @@ class LockedActivation:
     messages: int
     ordered_at: datetime
     expires_at: datetime
+    remote: bool = False

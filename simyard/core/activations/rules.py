@@ -157,11 +157,14 @@ def transfers(
     buyer: Wallet,
     supplier: Wallet | None,
     shared: SharedAccounts,
+    *,
+    pending: bool = False,
 ) -> list[Transfer]:
     """What a step does to the money.
 
     A capture divides the held price: the margin becomes revenue, the rest the supplier's earning, through the clearing
-    accounts when he is paid in another currency. References name the activation and the move, so none is booked twice.
+    accounts when he is paid in another currency. He can spend it at once unless it is to be pending first. References
+    name the activation and the move, so none is booked twice.
     """
     if money is MoneyMove.NONE or activation.price == 0:
         return []
@@ -180,6 +183,7 @@ def transfers(
         ]
     moves = []
     cost = activation.price - activation.margin
+    earned = None if supplier is None else supplier.pending_id if pending else supplier.available_id
     if activation.margin:
         revenue = shared[SharedKind.REVENUE, currency]
         moves.append(
@@ -187,13 +191,13 @@ def transfers(
                 f"{prefix}/margin", TransferKind.MARGIN, buyer.held_id, revenue, currency, activation.margin
             )
         )
-    if cost and supplier is not None and activation.earning_currency == currency:
+    if cost and earned is not None and activation.earning_currency == currency:
         moves.append(
             Transfer(
                 f"{prefix}/earning",
                 TransferKind.EARNING,
                 buyer.held_id,
-                supplier.available_id,
+                earned,
                 currency,
                 cost,
             )
@@ -203,13 +207,13 @@ def transfers(
         moves.append(
             Transfer(f"{prefix}/exchange", TransferKind.EXCHANGE, buyer.held_id, clearing, currency, cost)
         )
-        if supplier is not None and activation.earning:
+        if earned is not None and activation.earning:
             moves.append(
                 Transfer(
                     f"{prefix}/earning",
                     TransferKind.EARNING,
                     shared[SharedKind.CLEARING, activation.earning_currency],
-                    supplier.available_id,
+                    earned,
                     activation.earning_currency,
                     activation.earning,
                 )

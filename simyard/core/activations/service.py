@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from simyard.base.ids import AccountId, LeaseId
+from simyard.base.ids import AccountId, ActivationId, LeaseId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import machine, rules, store
 from simyard.core.activations.machine import Event, MoneyMove, State
@@ -19,6 +20,7 @@ from simyard.core.activations.model import (
     ActivationPage,
     ActivationView,
     ActOnActivation,
+    Asking,
     CheckActivation,
     CloseActivation,
     Closed,
@@ -40,6 +42,8 @@ from simyard.core.pools.model import PoolKind
 from simyard.core.pricing import rules as pricing_rules
 from simyard.core.pricing import service as pricing
 from simyard.core.pricing.model import Offer, Quote
+from simyard.core.remote import service as remote
+from simyard.core.remote.model import Choice, Ending, RemoteWant, RemoteWish
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Wallet
 from simyard.db.database import Tx
@@ -63,21 +67,23 @@ class _Bid:
     offers: list[tuple[Offer, Quote]]
     excluded: tuple[str, ...]
     unaffordable: bool = False
-    result: Order | Refusal | None = None
+    result: Order | Asking | Refusal | None = None
 
 
-async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal]:
+async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Asking | Refusal]:
     """Lease one free number for each command and hold its price.
 
     Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), SERVICE_PROHIBITED, NOT_PRICED (nobody
     has a price for it there), NO_RATE, PRICE_CHANGED (no offer costs just that), PRICE_TOO_HIGH, INSUFFICIENT_FUNDS,
     NO_NUMBERS. With several pools the cheapest that has numbers wins. What an account banned it is not given (the newest
-    1,000 of a country). An account without a wallet has no funds. A repeat under an idempotency key returns the first
+    1,000 of a country). An account without a wallet has no funds. When the cheapest is a pool that must be asked for a number,
+    the price is held and the outcome is `Asking`: whoever asked for that (`remote`) carries it on
+    (`core/activations/acquiring.py`); until then a twin under its key is refused as BUSY. A repeat under an idempotency key returns the first
     outcome and moves nothing; a refused order leaves its key free. Locks: keys, wallets by account id; numbers are passed
     over when locked.
     """
     now = max(command.now for command in commands)
-    results: list[Order | Refusal | None] = [None] * len(commands)
+    results: list[Order | Asking | Refusal | None] = [None] * len(commands)
     settled = await idempotency.settle(tx, _keyed(commands), now=now)
     for index, answer in settled.answers.items():
         results[index] = answer if isinstance(answer, Refusal) else _outcome_decoder.decode(answer)
@@ -93,7 +99,8 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Refusal
                 results[index] = outcome
         await _record_keys(tx, settled.first_of, results)
     for index, first in settled.twins.items():
-        results[index] = results[first]
+        one = results[first]
+        results[index] = Refusal(Refused.BUSY, twin=True) if isinstance(one, Asking) else one
     return [result if result is not None else Refusal(Refused.INTERNAL) for result in results]
 
 
@@ -106,22 +113,29 @@ def _keyed(commands: Sequence[OrderNumber]) -> dict[int, Keyed]:
 
 
 async def _record_keys(
-    tx: Tx, first_of: Mapping[Key, int], results: Sequence[Order | Refusal | None]
+    tx: Tx, first_of: Mapping[Key, int], results: Sequence[Order | Asking | Refusal | None]
 ) -> None:
-    done: dict[Key, tuple[LeaseId, bytes]] = {}
+    done: dict[Key, tuple[LeaseId, bytes | None]] = {}
     refused: list[Key] = []
     for key, index in first_of.items():
         result = results[index]
         if isinstance(result, Order):
-            done[key] = (result.activation_id, _outcome_encoder.encode(result))
+            done[key] = (result.activation_id, encode_outcome(result))
+        elif isinstance(result, Asking):
+            done[key] = (result.activation_id, None)
         else:
             refused.append(key)
     await idempotency.record(tx, done, refused=refused)
 
 
+def encode_outcome(order: Order) -> bytes:
+    """An order as it is kept under its idempotency key."""
+    return _outcome_encoder.encode(order)
+
+
 async def _order_fresh(
     tx: Tx, commands: Sequence[OrderNumber], wallets: dict[AccountId, Wallet], now: datetime
-) -> list[Order | Refusal]:
+) -> list[Order | Asking | Refusal]:
     offers = await pricing.offers_for(tx, {(one.service_id, one.country) for one in commands}, now)
     suppliers = {offer.supplier_id for offer in offers if offer.supplier_id is not None}
     currencies = await wallet.currencies(tx, suppliers) if suppliers else {}
@@ -175,7 +189,7 @@ def _affordable_offers(
     rates: dict[str, int],
     permitted: Collection[tuple[int, int]],
 ) -> list[tuple[Offer, Quote]]:
-    """The offers an order may take, those with stock first, then by price."""
+    """The offers an order may take, those with stock first, poor ones after the others, then by price."""
     command = bid.command
     prohibited = load_catalog().service_at(command.service_id).prohibited
     if prohibited and (command.account_id, command.service_id) not in permitted:
@@ -201,9 +215,16 @@ def _affordable_offers(
         raise Refusal(Refused.PRICE_TOO_HIGH)
     bid.unaffordable = all(quote.price > bid.buyer.available for _, quote in within)
     # A pool that is offline has no numbers, whatever its stock.
-    within = [one for one in within if one[0].online]
-    # Stock lags, so a pool that shows none is still asked, after those that show some.
-    return sorted(within, key=lambda one: (one[0].stock == 0, one[1].price, one[0].pool_id))
+    within = [one for one in within if one[0].online and _may_be_asked(one[0], command)]
+    # Stock lags, so a pool that shows none is still asked, after those that show some; a poor one after better ones.
+    return sorted(within, key=lambda one: (one[0].stock == 0, one[0].poor, one[1].price, one[0].pool_id))
+
+
+def _may_be_asked(offer: Offer, command: OrderNumber) -> bool:
+    """Asking another host for a number it says it has not is a call for nothing."""
+    return offer.kind not in remote.KINDS or (
+        command.remote and offer.stock > 0 and offer.pool_id not in command.avoided
+    )
 
 
 def _quotes(
@@ -236,22 +257,34 @@ async def _claim(tx: Tx, bids: Sequence[_Bid], now: datetime) -> None:
     """Let bids take numbers from their offers, cheapest first, until each has one or has nowhere left to look."""
     spent: dict[AccountId, int] = defaultdict(int)
     leased: list[tuple[_Bid, NewActivation]] = []
+    asking: dict[LeaseId, tuple[PoolId, RemoteWish]] = {}
     while waiting := [bid for bid in bids if bid.result is None and bid.offers]:
-        groups = _group(waiting, spent)
-        await numbers.claim(tx, [group.want for group in groups])
+        groups, askers = _group(waiting, spent)
+        if groups:
+            await numbers.claim(tx, [group.want for group in groups])
         for group in groups:
             for bid, _, _ in group.takers[len(group.want.claimed) :]:
                 bid.offers.pop(0)
             for (bid, offer, quote), number in zip(group.takers, group.want.claimed, strict=False):
                 spent[bid.buyer.account_id] += quote.price
                 leased.append((bid, _lease(bid, offer, quote, number, spent[bid.buyer.account_id])))
+        for bid, offer, quote, choice, lease_id in await _choose(tx, askers, now):
+            spent[bid.buyer.account_id] += quote.price
+            leased.append(
+                (bid, _ask(bid, offer, quote, choice, lease_id, spent[bid.buyer.account_id], asking))
+            )
     if leased:
         await _record(tx, leased, now)
+    if asking:
+        await remote.begin(tx, asking, now=now)
 
 
-def _group(waiting: Sequence[_Bid], spent: Mapping[AccountId, int]) -> list[_Group]:
-    """Which number each waiting bid asks for next, as far as its wallet can pay for it."""
+def _group(
+    waiting: Sequence[_Bid], spent: Mapping[AccountId, int]
+) -> tuple[list[_Group], list[tuple[_Bid, Offer, Quote]]]:
+    """Which number each waiting bid asks for next, as far as its wallet can pay for it; and those that ask a remote pool."""
     groups: dict[tuple[object, ...], _Group] = {}
+    askers: list[tuple[_Bid, Offer, Quote]] = []
     promised = dict(spent)
     for bid in waiting:
         command, (offer, quote) = bid.command, bid.offers[0]
@@ -264,11 +297,100 @@ def _group(waiting: Sequence[_Bid], spent: Mapping[AccountId, int]) -> list[_Gro
                 bid.offers.pop(0)
             continue
         promised[account_id] = committed + quote.price
+        if offer.kind in remote.KINDS:
+            askers.append((bid, offer, quote))
+            continue
         kind = (offer.pool_id, command.country, command.operator_id, command.service_id, bid.excluded)
         group = groups.setdefault(kind, _Group(Want(*kind, offer.kind == PoolKind.SANDBOX, 0), []))
         group.want.count += 1
         group.takers.append((bid, offer, quote))
-    return list(groups.values())
+    return list(groups.values()), askers
+
+
+async def _choose(
+    tx: Tx, askers: Sequence[tuple[_Bid, Offer, Quote]], now: datetime
+) -> list[tuple[_Bid, Offer, Quote, Choice, ActivationId]]:
+    """Those that may ask the remote pool they want; the others go on to their next offer."""
+    if not askers:
+        return []
+    wants = [
+        RemoteWant(
+            offer.pool_id,
+            offer.country,
+            offer.service_id,
+            bid.command.operator_id,
+            pricing_rules.cost_max(offer),
+        )
+        for bid, offer, _ in askers
+    ]
+    choices = await remote.choose(tx, wants, now=now)
+    lease_ids = iter(await remote.next_lease_ids(tx, len(askers)))
+    chosen = []
+    for (bid, offer, quote), choice in zip(askers, choices, strict=True):
+        if choice is None:
+            bid.offers.pop(0)
+        else:
+            chosen.append((bid, offer, quote, choice, ActivationId(next(lease_ids))))
+    return chosen
+
+
+def _ask(
+    bid: _Bid,
+    offer: Offer,
+    quote: Quote,
+    choice: Choice,
+    lease_id: ActivationId,
+    spent: int,
+    asking: dict[LeaseId, tuple[PoolId, RemoteWish]],
+) -> NewActivation:
+    command = bid.command
+    expires_at = command.now + timedelta(seconds=command.seconds)
+    wish = RemoteWish(
+        country=command.country,
+        country_name=choice.country_name,
+        service_id=command.service_id,
+        service_name=choice.service_name,
+        operator_id=command.operator_id,
+        operator_name=choice.operator_name,
+        amount=quote.earning,
+        currency=quote.earning_currency,
+        price_max=pricing_rules.cost_max(offer) if offer.kind == PoolKind.UPSTREAM else None,
+        excluded=bid.excluded,
+        # Told from those of another installation, or of this one before it was set up anew.
+        reference=f"{lease_id}-{secrets.token_hex(4)}",
+    )
+    asking[lease_id] = (offer.pool_id, wish)
+    bid.result = Asking(
+        activation_id=lease_id,
+        pool_id=offer.pool_id,
+        wish=wish,
+        account_id=command.account_id,
+        service_label=command.service_label,
+        country_label=command.country_label,
+        price=quote.price,
+        currency=quote.currency,
+        available=bid.buyer.available - spent,
+        ordered_at=command.now,
+        expires_at=expires_at,
+        others=len(bid.offers) > 1,
+        idempotency_key=command.idempotency_key,
+    )
+    return NewActivation(
+        id=lease_id,
+        account_id=command.account_id,
+        pool_id=offer.pool_id,
+        number_id=None,
+        msisdn=None,
+        country=command.country,
+        service_id=command.service_id,
+        service_label=command.service_label,
+        country_label=command.country_label,
+        repeatable=False,
+        quote=quote,
+        supplier_id=offer.supplier_id,
+        ordered_at=command.now,
+        expires_at=expires_at,
+    )
 
 
 def _lease(bid: _Bid, offer: Offer, quote: Quote, number: ClaimedNumber, spent: int) -> NewActivation:
@@ -421,6 +543,8 @@ async def request_next(tx: Tx, command: ActOnActivation) -> None:
     if queued:
         await store.show_next(tx, activation_id=activation.id)
     await store.move(tx, steps=[(activation.id, activation.state, step.to)], closes=[False], now=command.now)
+    if activation.remote and not queued:
+        await remote.request_next(tx, activation.id, now=command.now)
 
 
 async def _lock(tx: Tx, command: ActOnActivation | CloseActivation) -> LockedActivation:
@@ -464,6 +588,15 @@ async def _close_all(
         for transfer in rules.transfers(activation, step.money, buyers[activation.account_id], None, {})
     ]
     await wallet.post(tx, moves, buyers, now=now)
+    await remote.end(
+        tx,
+        [
+            (activation.id, Ending.SOLD if activation.messages else Ending.CANCELED)
+            for activation, _ in closing
+            if activation.remote
+        ],
+        now=now,
+    )
 
 
 async def expire(tx: Tx, *, limit: int, now: datetime) -> int:

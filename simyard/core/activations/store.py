@@ -31,11 +31,13 @@ _queries = sql.load(__package__)
 
 @dataclass(frozen=True, slots=True)
 class NewActivation:
+    """Without a number: it is asked for."""
+
     id: ActivationId
     account_id: AccountId
     pool_id: PoolId
-    number_id: NumberId
-    msisdn: str
+    number_id: NumberId | None
+    msisdn: str | None
     country: str
     service_id: ServiceId
     service_label: str
@@ -166,6 +168,24 @@ async def number_of(
     return (False, None) if row is None else (True, row["number_id"])
 
 
+async def number_of_any(tx: Tx, *, activation_id: ActivationId) -> tuple[bool, NumberId | None]:
+    """Whether there is such an activation, whoever has it, and its number."""
+    row = await _queries.number_of_any.row(tx, activation_id=activation_id)
+    return (False, None) if row is None else (True, row["number_id"])
+
+
+async def refunded(tx: Tx, *, activation_id: ActivationId) -> bool:
+    return bool(await _queries.refunded.value(tx, activation_id=activation_id))
+
+
+async def insert_refund(
+    tx: Tx, *, activation_id: ActivationId, amount: int, reason: str, now: datetime
+) -> None:
+    await _queries.insert_refund.execute(
+        tx, activation_id=activation_id, amount=amount, reason=reason, now=now
+    )
+
+
 def _locked(row: asyncpg.Record) -> LockedActivation:
     return LockedActivation(
         id=row["id"],
@@ -186,6 +206,7 @@ def _locked(row: asyncpg.Record) -> LockedActivation:
         messages=row["messages"],
         ordered_at=row["ordered_at"],
         expires_at=row["expires_at"],
+        remote=row["remote"],
     )
 
 
@@ -218,6 +239,14 @@ async def move(
         closes=list(closes),
         now=now,
     )
+
+
+async def give_number(tx: Tx, *, activation_id: ActivationId, number_id: NumberId, msisdn: str) -> None:
+    await _queries.give_number.execute(tx, activation_id=activation_id, number_id=number_id, msisdn=msisdn)
+
+
+async def has_served(tx: Tx, *, number_id: NumberId, service_id: ServiceId) -> bool:
+    return bool(await _queries.has_served.value(tx, number_id=number_id, service_id=service_id))
 
 
 async def receive(

@@ -1,9 +1,9 @@
 -- name: insert_activations
 INSERT INTO activation (id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label,
-                        state, repeatable, price, currency, margin, earning, earning_currency, supplier_id,
+                        state, remote, repeatable, price, currency, margin, earning, earning_currency, supplier_id,
                         ordered_at, expires_at)
-SELECT id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label, 'waiting',
-       repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at
+SELECT id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label,
+       CASE WHEN number_id IS NULL THEN 'acquiring' ELSE 'waiting' END, number_id IS NULL, repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at
   FROM unnest(:ids::bigint[], :account_ids::bigint[], :pool_ids::bigint[], :number_ids::bigint[], :msisdns::text[],
               :countries::text[], :service_ids::smallint[], :service_labels::text[], :country_labels::text[],
               :repeatable::boolean[], :prices::bigint[], :currencies::text[], :margins::bigint[], :earnings::bigint[],
@@ -23,7 +23,8 @@ SELECT ask.ordinal, activation.id, activation.msisdn, activation.service_label, 
        activation.expires_at, activation.received_at
   FROM unnest(:activation_ids::bigint[], :account_ids::bigint[])
        WITH ORDINALITY AS ask (activation_id, account_id, ordinal)
-  JOIN activation ON activation.id = ask.activation_id AND activation.account_id = ask.account_id;
+  JOIN activation ON activation.id = ask.activation_id AND activation.account_id = ask.account_id
+ WHERE activation.number_id IS NOT NULL;
 
 -- name: look
 -- What each asks to see: one activation by its id and its account, or all open ones of the account, oldest first; each
@@ -34,10 +35,12 @@ WITH ask AS (
 ), wanted AS (
     SELECT ask.ordinal, ask.dismissed_too, activation.id FROM ask
       JOIN activation ON activation.id = ask.activation_id AND activation.account_id = ask.account_id
+     WHERE activation.number_id IS NOT NULL
     UNION ALL
     SELECT ask.ordinal, ask.dismissed_too, open.id FROM ask
      CROSS JOIN LATERAL (SELECT activation.id FROM activation
                           WHERE activation.account_id = ask.account_id AND activation.is_open
+                            AND activation.number_id IS NOT NULL
                           ORDER BY activation.id LIMIT 1000) AS open
      WHERE ask.activation_id IS NULL
 )
@@ -91,17 +94,28 @@ SELECT asking.account_id, asking.country, newest.msisdns
  WHERE newest.msisdns IS NOT NULL;
 
 -- name: number_of
-SELECT number_id FROM activation WHERE id = :activation_id AND account_id = :account_id;
+-- One that never got a number is nobody's to act on.
+SELECT number_id FROM activation
+ WHERE id = :activation_id AND account_id = :account_id AND number_id IS NOT NULL;
+
+-- name: number_of_any
+SELECT number_id FROM activation WHERE id = :activation_id;
+
+-- name: refunded
+SELECT EXISTS (SELECT FROM refund WHERE activation_id = :activation_id);
+
+-- name: insert_refund
+INSERT INTO refund (activation_id, amount, reason, refunded_at) VALUES (:activation_id, :amount, :reason, :now);
 
 -- name: lock_activations
 SELECT id, account_id, number_id, msisdn, service_id, service_label, state, price, currency, margin, earning,
-       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at
+       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at, remote
   FROM activation WHERE id = ANY (:activation_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_open_on_numbers
 -- The open activations on these numbers, at most one each, locked in the order of their ids.
 SELECT id, account_id, number_id, msisdn, service_id, service_label, state, price, currency, margin, earning,
-       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at
+       earning_currency, supplier_id, code, coded, messages, ordered_at, expires_at, remote
   FROM activation WHERE number_id = ANY (:number_ids::bigint[]) AND is_open ORDER BY id FOR NO KEY UPDATE;
 
 -- name: due
@@ -110,12 +124,25 @@ SELECT id, number_id FROM activation
  WHERE is_open AND state <> 'acquiring' AND expires_at <= :now ORDER BY expires_at LIMIT :limit;
 
 -- name: move
--- Takes activations from one state to another; a row that is no longer where it was is not moved.
-UPDATE activation SET state = step.to_state, closed_at = CASE WHEN step.closes THEN :now::timestamptz END
-  FROM unnest(:activation_ids::bigint[], :from_states::text[], :to_states::text[], :closes::boolean[])
-       AS step (activation_id, from_state, to_state, closes)
- WHERE activation.id = step.activation_id AND activation.state = step.from_state
-RETURNING activation.id;
+-- Takes activations from one state to another; a row that is no longer where it was is not moved. What it closes is
+-- counted as its pool's quality.
+WITH moved AS (
+    UPDATE activation SET state = step.to_state, closed_at = CASE WHEN step.closes THEN :now::timestamptz END
+      FROM unnest(:activation_ids::bigint[], :from_states::text[], :to_states::text[], :closes::boolean[])
+           AS step (activation_id, from_state, to_state, closes)
+     WHERE activation.id = step.activation_id AND activation.state = step.from_state
+    RETURNING activation.id, step.closes
+), noted AS (
+    INSERT INTO quality_event (activation_id, kind) SELECT id, 'closed' FROM moved WHERE closes
+)
+SELECT id FROM moved;
+
+-- name: give_number
+UPDATE activation SET number_id = :number_id, msisdn = :msisdn, state = 'waiting'
+ WHERE id = :activation_id AND state = 'acquiring';
+
+-- name: has_served
+SELECT EXISTS (SELECT FROM activation WHERE number_id = :number_id AND service_id = :service_id AND NOT repeatable);
 
 -- name: receive
 -- Marks what messages did to their activations: the state, the first code, the count. What was awaited anew replaces
@@ -134,6 +161,7 @@ UPDATE activation
 SELECT id, msisdn, service_label, country_label, state, code, price, currency, ordered_at, expires_at, received_at
   FROM activation
  WHERE account_id = :account_id
+   AND number_id IS NOT NULL
    AND CASE :only::text
             WHEN 'completed' THEN messages > 0
             WHEN 'waiting' THEN messages = 0 AND is_open
@@ -144,6 +172,7 @@ SELECT id, msisdn, service_label, country_label, state, code, price, currency, o
 -- name: history_count
 SELECT count(*) FROM activation
  WHERE account_id = :account_id
+   AND number_id IS NOT NULL
    AND CASE :only::text
             WHEN 'completed' THEN messages > 0
             WHEN 'waiting' THEN messages = 0 AND is_open

@@ -1,0 +1,1 @@
+"""Remote pools: partners and upstreams, what they offer, and the leases they hold for us."""

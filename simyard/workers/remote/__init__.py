@@ -1,0 +1,1 @@
+"""Pools whose numbers lie with somebody else: asked for, polled and given back over the network."""

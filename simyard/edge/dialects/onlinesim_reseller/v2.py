@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl
@@ -14,19 +15,24 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from simyard.base import phone
+from simyard.base import money, phone
 from simyard.base.ids import ID_MAX, NumberId
 from simyard.base.phone import Phone
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import Caller, Scope
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.catalog.model import Operator
+from simyard.core.earnings import service as earnings
+from simyard.core.earnings.model import EarningsOf, EarningsReport, Payout, PayoutsOf, RequestPayout
+from simyard.core.earnings.service import METHOD_LENGTH_MAX
 from simyard.core.messages.model import IncomingMessage, Receipt
 from simyard.core.messages.service import SENDER_LENGTH_MAX, TEXT_LENGTH_MAX
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.model import AddNumber, RemoveNumber, Report, ReportedNumber, ReportNumbers
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import Heartbeat
+from simyard.core.quality import service as quality
+from simyard.core.quality.model import Quality, QualityOf
 from simyard.edge.dialects.onlinesim_reseller import dates
 from simyard.edge.wire import (
     FUNDING_REFUSALS,
@@ -47,6 +53,8 @@ from simyard.edge.wire import (
 )
 
 PORT_LENGTH_MAX: Final = 100
+DAYS_SHOWN: Final = 7
+DAYS_SHOWN_MAX: Final = 366
 MESSAGES_MAX: Final = 1000
 """Of one addMessages: a call must fit into the lane beside those of others."""
 
@@ -161,6 +169,83 @@ class MessagesBody(msgspec.Struct):
 
 class CheckWorkBody(msgspec.Struct):
     test: Test | UnsetType = UNSET
+
+
+class EarnedDay(msgspec.Struct):
+    """A day (UTC): how many leases earned how much, and what of it was taken back since. Amounts are in the wallet's currency."""
+
+    day: str
+    leases: int
+    earned: str
+    reversed_leases: int
+    reversed: str
+
+
+class EarningsAnswer(msgspec.Struct):
+    """What can be paid out, what will be after a time, what is owed; and what each day brought."""
+
+    response: Literal[1]
+    currency: str
+    available: str
+    pending: str
+    debt: str
+    days: list[EarnedDay]
+
+
+class QualityLine(msgspec.Struct):
+    """How orders of a pool went, once they are closed. `no_number`: asked for one it said it had, and gave none.
+
+    The next four count messages that were not delivered. Seconds are those from an order to its first SMS. Sold no more
+    until, and after others until: timestamps.
+    """
+
+    pool: int
+    country: str
+    service: str
+    issued: int
+    delivered: int
+    canceled: int
+    expired: int
+    no_number: int
+    prohibited: int
+    other_service: int
+    unrecognised: int
+    blacklisted: int
+    seconds_median: float | None
+    seconds_p90: float | None
+    blocked_until: int | None
+    poor_until: int | None
+
+
+class QualityAnswer(msgspec.Struct):
+    response: Literal[1]
+    quality: list[QualityLine]
+
+
+class PayoutBody(msgspec.Struct):
+    """`method`: where the money is to go."""
+
+    amount: str
+    method: Annotated[str, Meta(max_length=METHOD_LENGTH_MAX)]
+    test: Test | UnsetType = UNSET
+
+
+class PayoutEntry(msgspec.Struct):
+    id: int
+    amount: str
+    currency: str
+    method: str
+    state: Literal["requested", "paid", "rejected"]
+    note: str | None
+    requested_at: int
+    closed_at: int | None
+
+
+class PayoutsAnswer(msgspec.Struct):
+    """Newest first."""
+
+    response: Literal[1]
+    payouts: list[PayoutEntry]
 
 
 # The key
@@ -590,6 +675,110 @@ def _read_messages(request: WireRequest, fields: Mapping[str, Any]) -> _Messages
     return messages or _messages_response(errors)
 
 
+# What a supplier earns, and how good his numbers are: actions of ours in the vendor's form
+
+
+def _read_earnings(request: WireRequest, fields: Mapping[str, Any]) -> EarningsOf:
+    since = request.now - timedelta(days=_read_days(fields))
+    return EarningsOf(request.caller.account_id, since.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def _read_quality(request: WireRequest, fields: Mapping[str, Any]) -> QualityOf:
+    since = (request.now - timedelta(days=_read_days(fields))).date()
+    return QualityOf(since, request.now, supplier_id=request.caller.account_id)
+
+
+def _read_days(fields: Mapping[str, Any]) -> int:
+    given = fields.get("days")
+    days = DAYS_SHOWN if given in (None, "") else _integer(given)
+    if days is None or not 0 <= days <= DAYS_SHOWN_MAX:
+        raise _malformed(f"days must be an integer from 0 to {DAYS_SHOWN_MAX}")
+    return days
+
+
+def _read_payouts(request: WireRequest, fields: Mapping[str, Any]) -> PayoutsOf:
+    return PayoutsOf(request.caller.account_id)
+
+
+def _read_payout(request: WireRequest, fields: Mapping[str, Any]) -> RequestPayout:
+    text = _required_text(fields, "amount")
+    try:
+        amount = money.parse_amount(text)
+    except ValueError:
+        raise _malformed("amount must be an amount such as 12.50") from None
+    return RequestPayout(
+        request.caller.account_id, amount, _clean(_required_text(fields, "method")), request.now
+    )
+
+
+def _render_earnings(report: EarningsReport, _: EarningsOf, __: Caller) -> WireResponse:
+    days = [
+        EarnedDay(
+            one.day.isoformat(),
+            one.leases,
+            money.format_amount(one.earned),
+            one.reversed_leases,
+            money.format_amount(one.reversed),
+        )
+        for one in report.days
+    ]
+    available, pending, debt = (
+        money.format_amount(one) for one in (report.available, report.pending, report.debt)
+    )
+    return json_response(EarningsAnswer(1, report.currency, available, pending, debt, days))
+
+
+def _render_quality(lines: Sequence[Quality], _: QualityOf, __: Caller) -> WireResponse:
+    known = load_catalog()
+    shown = [
+        QualityLine(
+            pool=one.pool_id,
+            country=one.country,
+            service=known.service_at(one.service_id).slug,
+            issued=one.counts.issued,
+            delivered=one.counts.delivered,
+            canceled=one.counts.canceled,
+            expired=one.counts.expired,
+            no_number=one.counts.failed,
+            prohibited=one.counts.prohibited,
+            other_service=one.counts.other_service,
+            unrecognised=one.counts.unrecognised,
+            blacklisted=one.counts.blacklisted,
+            seconds_median=None if one.seconds_median is None else round(one.seconds_median, 1),
+            seconds_p90=None if one.seconds_p90 is None else round(one.seconds_p90, 1),
+            blocked_until=_timestamp(one.blocked_until),
+            poor_until=_timestamp(one.poor_until),
+        )
+        for one in lines
+    ]
+    return json_response(QualityAnswer(1, shown))
+
+
+def _timestamp(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())
+
+
+def _render_payouts(payouts: Sequence[Payout], _: PayoutsOf, __: Caller) -> WireResponse:
+    return json_response(PayoutsAnswer(1, [_payout_entry(one) for one in payouts]))
+
+
+def _render_payout(payout: Payout, _: RequestPayout, __: Caller) -> WireResponse:
+    return json_response(PayoutsAnswer(1, [_payout_entry(payout)]))
+
+
+def _payout_entry(one: Payout) -> PayoutEntry:
+    return PayoutEntry(
+        one.id,
+        money.format_amount(one.amount),
+        one.currency,
+        one.method,
+        one.state.value,
+        one.note,
+        int(one.requested_at.timestamp()),
+        _timestamp(one.closed_at),
+    )
+
+
 # Writing
 
 _DONE = json_response(Done(1))
@@ -652,7 +841,9 @@ def _row(status: int, word: str) -> Row:
 
 
 def _problem(refusal: Refusal, noun: str) -> WireResponse:
-    return json_response(Failure(str(refusal.facts.get("problem") or "the request cannot be read")), 400)
+    field = refusal.facts.get("field")
+    text = "the request cannot be read" if field is None else f"{field} is not valid"
+    return json_response(Failure(str(refusal.facts.get("problem") or text)), 400)
 
 
 def _over_budget(refusal: Refusal, noun: str) -> WireResponse:
@@ -686,6 +877,8 @@ REFUSALS = RefusalTable(
         Refused.UNKNOWN_METHOD: _row(405, "REQUEST_NOT_FOUND"),
         Refused.UNKNOWN_NUMBER: _row(404, "NUMBER_NOT_FOUND"),
         Refused.NUMBER_TAKEN: _row(400, "NUMBER_TAKEN"),
+        Refused.UNKNOWN_ACCOUNT: _row(404, "WALLET_NOT_FOUND"),
+        Refused.INSUFFICIENT_FUNDS: _row(400, "NOT_ENOUGH_MONEY"),
         Refused.BUSY: _row(503, "TRY_LATER"),
         Refused.INTERNAL: _row(500, "INTERNAL_ERROR"),
     },
@@ -704,7 +897,6 @@ REFUSALS = RefusalTable(
             Refused.UNKNOWN_SERVICE,
             Refused.SERVICE_PROHIBITED,
             Refused.NO_NUMBERS,
-            Refused.INSUFFICIENT_FUNDS,
             Refused.NOT_PRICED,
             Refused.PRICE_TOO_HIGH,
             Refused.PRICE_CHANGED,
@@ -714,7 +906,6 @@ REFUSALS = RefusalTable(
             Refused.CODE_RECEIVED,
             Refused.LEASE_CLOSED,
             Refused.POOL_TAKEN,
-            Refused.UNKNOWN_ACCOUNT,
             Refused.EMAIL_TAKEN,
             Refused.REFERENCE_TAKEN,
             Refused.CURRENCY_MISMATCH,
@@ -724,6 +915,7 @@ REFUSALS = RefusalTable(
     ),
 )
 
+_DAYS = Parameter("days", "How many days back; 7 when left out.", "integer")
 _TEST = Parameter("test", "test1 or test2, as in the body.")
 
 
@@ -815,6 +1007,51 @@ ACTIONS: dict[tuple[str, str], Action] = {
         parameters=(_TEST,),
         refuses=(Refused.MALFORMED,),
         noun="addMessages",
+    ),
+    ("GET", "/earnings"): Action(
+        "What was earned: pending, available, owed, and day by day",
+        Scope.SUPPLY,
+        _testable(_read_earnings),
+        InTransaction(earnings.report),
+        _render_earnings,
+        EarningsAnswer,
+        parameters=(_DAYS, _TEST),
+        refuses=(Refused.UNKNOWN_ACCOUNT, Refused.MALFORMED),
+        noun="earnings",
+    ),
+    ("GET", "/payouts"): Action(
+        "Payouts, newest first",
+        Scope.SUPPLY,
+        _testable(_read_payouts),
+        InTransaction(earnings.payouts_of),
+        _render_payouts,
+        PayoutsAnswer,
+        parameters=(_TEST,),
+        refuses=(Refused.MALFORMED,),
+        noun="payouts",
+    ),
+    ("POST", "/requestPayout"): Action(
+        "Ask for money to be paid out",
+        Scope.SUPPLY,
+        _testable(_read_payout),
+        InTransaction(earnings.request_payout),
+        _render_payout,
+        PayoutsAnswer,
+        body=PayoutBody,
+        parameters=(_TEST,),
+        refuses=(Refused.UNKNOWN_ACCOUNT, Refused.INSUFFICIENT_FUNDS, Refused.MALFORMED),
+        noun="requestPayout",
+    ),
+    ("GET", "/quality"): Action(
+        "How good the supplier's numbers are, by country and service",
+        Scope.SUPPLY,
+        _testable(_read_quality),
+        InTransaction(quality.report),
+        _render_quality,
+        QualityAnswer,
+        parameters=(_DAYS, _TEST),
+        refuses=(Refused.MALFORMED,),
+        noun="quality",
     ),
 }
 

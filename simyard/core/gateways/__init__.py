@@ -1,0 +1,1 @@
+"""Gateways: boxes and apps that hand in the SMS of SIM cards, and which number each SIM is."""

@@ -29,6 +29,16 @@ class TransferKind(StrEnum):
     EXCHANGE = "exchange"
     REFERRAL = "referral"
     CASHBACK = "cashback"
+    MATURE = "mature"
+    """An earning that has waited long enough can be spent."""
+    PAYOUT = "payout"
+    REFUND = "refund"
+    """What a buyer gets back of a price that was captured."""
+    REVERSAL = "reversal"
+    """What others give back for it."""
+    REFERRAL_REVERSAL = "referral_reversal"
+    REPAYMENT = "repayment"
+    """What pays a debt to the platform off."""
 
 
 SPENDING = frozenset({TransferKind.CAPTURE, TransferKind.EARNING, TransferKind.MARGIN, TransferKind.EXCHANGE})
@@ -37,15 +47,23 @@ SPENDING = frozenset({TransferKind.CAPTURE, TransferKind.EARNING, TransferKind.M
 
 @dataclass(slots=True)
 class Wallet:
-    """A wallet this transaction has locked; `post` keeps its balances up to date as it moves money."""
+    """A wallet this transaction has locked; `post` keeps its balances up to date as it moves money.
+
+    `debt` is what it owes the platform: its ledger account stands that far below zero.
+    """
 
     account_id: AccountId
     currency: str
     available_id: LedgerAccountId
     held_id: LedgerAccountId
+    pending_id: LedgerAccountId
+    debt_id: LedgerAccountId
     available: int
     held: int
-    # All that ever paid for leases.
+    # What was earned and cannot be spent yet.
+    pending: int
+    debt: int
+    # All that ever paid for leases, without what was given back.
     spent: int
 
 
@@ -62,13 +80,26 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """A transfer of the books. `owner_id`: whose wallet was credited."""
+
+    reference: str
+    debit: LedgerAccountId
+    credit: LedgerAccountId
+    amount: int
+    owner_id: AccountId | None
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
-    """`spent` is all that ever paid for leases."""
+    """`spent` is all that ever paid for leases. What is pending was earned and matures by itself."""
 
     currency: str
     available: int
     held: int
     spent: int = 0
+    pending: int = 0
+    debt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +113,22 @@ class StatementOf:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a wallet holds at one moment."""
+    """What a wallet holds, and owes, at one moment."""
 
     available: int
     held: int
+    pending: int = 0
+    debt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAccounts:
+    """The ledger accounts of one wallet."""
+
+    available_id: LedgerAccountId
+    held_id: LedgerAccountId
+    pending_id: LedgerAccountId
+    debt_id: LedgerAccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +142,13 @@ class Statement:
     currency: str
     opening: Standing
     closing: Standing
-    available_id: LedgerAccountId
-    held_id: LedgerAccountId
+    ledger_accounts: OwnAccounts
     last_id: TransferId
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One transfer as a wallet sees it: what it added to either balance, which may be negative, and what was then there."""
+    """One transfer as a wallet sees it: what it added to each balance, which may be negative, and what was then there."""
 
     id: TransferId
     at: datetime
@@ -117,6 +159,10 @@ class StatementLine:
     held: int
     available_after: int
     held_after: int
+    pending: int = 0
+    debt: int = 0
+    pending_after: int = 0
+    debt_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

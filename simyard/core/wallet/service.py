@@ -11,8 +11,8 @@ from simyard.base.ids import AccountId, LedgerAccountId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.wallet import rules, store
 from simyard.core.wallet.model import (
-    SPENDING,
     Balance,
+    Booked,
     CurrencyTotal,
     SharedKind,
     Standing,
@@ -67,31 +67,27 @@ async def post(
     """
     if not transfers:
         return
-    owners: dict[LedgerAccountId, tuple[Wallet, bool]] = {}
+    owners: dict[LedgerAccountId, Wallet] = {}
     for wallet in wallets.values():
-        owners[wallet.available_id] = (wallet, True)
-        owners[wallet.held_id] = (wallet, False)
-    before = {wallet.account_id: (wallet.available, wallet.held, wallet.spent) for wallet in wallets.values()}
+        for own in (wallet.available_id, wallet.held_id, wallet.pending_id, wallet.debt_id):
+            owners[own] = wallet
+    before = {wallet.account_id: _figures(wallet) for wallet in wallets.values()}
     for transfer in transfers:
         for ledger_account, amount in (
             (transfer.debit, -transfer.amount),
             (transfer.credit, transfer.amount),
         ):
             if ledger_account in owners:
-                wallet, is_available = owners[ledger_account]
-                if is_available:
-                    wallet.available += amount
-                else:
-                    wallet.held += amount
-                if amount < 0 and transfer.kind in SPENDING:
-                    wallet.spent -= amount
+                rules.move(owners[ledger_account], ledger_account, amount, transfer.kind)
     changes = [
-        WalletChange(
-            wallet.account_id, wallet.available - available, wallet.held - held, wallet.spent - spent
-        )
+        change
         for wallet in wallets.values()
-        for available, held, spent in (before[wallet.account_id],)
-        if (available, held, spent) != (wallet.available, wallet.held, wallet.spent)
+        if (
+            change := WalletChange(
+                wallet.account_id,
+                *(now - then for now, then in zip(_figures(wallet), before[wallet.account_id], strict=True)),
+            )
+        ).is_one
     ]
     try:
         await store.post(tx, transfers=transfers, changes=changes, now=now)
@@ -100,9 +96,23 @@ async def post(
             raise
         raise Refusal(Refused.REFERENCE_TAKEN) from error
     except asyncpg.CheckViolationError as error:
-        if error.constraint_name not in ("wallet_available_not_negative", "wallet_held_not_negative"):
+        if error.constraint_name not in _NOT_NEGATIVE:
             raise
         raise Refusal(Refused.INSUFFICIENT_FUNDS) from error
+
+
+_NOT_NEGATIVE = frozenset(
+    {"wallet_available_not_negative", "wallet_held_not_negative", "wallet_pending_not_negative"}
+)
+
+
+def _figures(wallet: Wallet) -> tuple[int, int, int, int, int]:
+    return wallet.available, wallet.held, wallet.pending, wallet.debt, wallet.spent
+
+
+async def booked(tx: Tx, references: Collection[str]) -> list[Booked]:
+    """The transfers of these references, as far as there are any."""
+    return await store.booked(tx, references=references)
 
 
 async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str, now: datetime) -> Balance:
@@ -120,7 +130,7 @@ async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str,
         f"deposit/{reference}", TransferKind.DEPOSIT, bank, wallet.available_id, wallet.currency, amount
     )
     await post(tx, [transfer], wallets, now=now)
-    return Balance(wallet.currency, wallet.available, wallet.held, wallet.spent)
+    return Balance(wallet.currency, wallet.available, wallet.held, wallet.spent, wallet.pending, wallet.debt)
 
 
 async def pay(
@@ -167,17 +177,16 @@ async def statement(tx: Tx, command: StatementOf) -> Statement:
     own = await store.ledger_accounts_of(tx, account_id=command.account_id)
     if own is None:
         raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=command.account_id)
-    currency, available_id, held_id = own
-    totals = await store.statement_totals(
-        tx, available_id=available_id, held_id=held_id, since=since, until=until
-    )
+    currency, ledger_accounts = own
+    totals = await store.statement_totals(tx, own=ledger_accounts, since=since, until=until)
     return Statement(
         of=command,
         currency=currency,
-        opening=Standing(totals.available_before, totals.held_before),
-        closing=Standing(totals.available_after, totals.held_after),
-        available_id=available_id,
-        held_id=held_id,
+        opening=Standing(
+            totals.available_before, totals.held_before, totals.pending_before, totals.debt_before
+        ),
+        closing=Standing(totals.available_after, totals.held_after, totals.pending_after, totals.debt_after),
+        ledger_accounts=ledger_accounts,
         last_id=totals.last_id,
     )
 
@@ -190,13 +199,17 @@ async def statement_lines(
     Pages may be read in transactions of their own; together they lead from the opening to the closing balance.
     """
     rows = await store.statement_lines(tx, statement=of, after=after.id if after else None, limit=limit)
-    available, held = (
-        (after.available_after, after.held_after) if after else (of.opening.available, of.opening.held)
+    available, held, pending, debt = (
+        (after.available_after, after.held_after, after.pending_after, after.debt_after)
+        if after
+        else (of.opening.available, of.opening.held, of.opening.pending, of.opening.debt)
     )
     lines: list[StatementLine] = []
     for row in rows:
         available += row.available
         held += row.held
+        pending += row.pending
+        debt += row.debt
         lines.append(
             StatementLine(
                 row.id,
@@ -208,6 +221,10 @@ async def statement_lines(
                 row.held,
                 available,
                 held,
+                row.pending,
+                row.debt,
+                pending,
+                debt,
             )
         )
     return lines

@@ -10,6 +10,8 @@ from simyard.base.ids import AccountId, LedgerAccountId, TransferId
 from simyard.core.wallet.model import (
     SPENDING,
     Balance,
+    Booked,
+    OwnAccounts,
     SharedKind,
     Statement,
     Transfer,
@@ -27,7 +29,13 @@ class WalletChange:
     account_id: AccountId
     available: int
     held: int
+    pending: int
+    debt: int
     spent: int
+
+    @property
+    def is_one(self) -> bool:
+        return bool(self.available or self.held or self.pending or self.debt or self.spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,12 @@ class StatementTotals:
     last_id: TransferId
     available_before: int
     held_before: int
+    pending_before: int
+    debt_before: int
     available_after: int
     held_after: int
+    pending_after: int
+    debt_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class MovedRow:
     reference: str
     available: int
     held: int
+    pending: int
+    debt: int
 
 
 async def insert_wallet(tx: Tx, *, account_id: AccountId, currency: str) -> None:
@@ -87,25 +101,20 @@ async def currencies(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[Acco
     return {row["account_id"]: row["currency"] for row in rows}
 
 
-async def ledger_accounts_of(
-    tx: Tx, *, account_id: AccountId
-) -> tuple[str, LedgerAccountId, LedgerAccountId] | None:
-    """The wallet's currency, and its ledger accounts for what is available and what is held."""
+async def ledger_accounts_of(tx: Tx, *, account_id: AccountId) -> tuple[str, OwnAccounts] | None:
+    """The wallet's currency and ledger accounts."""
     row = await _queries.ledger_accounts_of.row(tx, account_id=account_id)
-    return None if row is None else (row["currency"], row["available_id"], row["held_id"])
+    return None if row is None else (row["currency"], OwnAccounts(*row[1:]))
 
 
 async def statement_totals(
     tx: Tx,
     *,
-    available_id: LedgerAccountId,
-    held_id: LedgerAccountId,
+    own: OwnAccounts,
     since: datetime | None,
     until: datetime | None,
 ) -> StatementTotals:
-    (row,) = await _queries.statement_totals.rows(
-        tx, available_id=available_id, held_id=held_id, since=since, until=until
-    )
+    (row,) = await _queries.statement_totals.rows(tx, since=since, until=until, **_ids(own))
     return StatementTotals(*row)
 
 
@@ -114,18 +123,26 @@ async def statement_lines(
 ) -> list[MovedRow]:
     rows = await _queries.statement_lines.rows(
         tx,
-        available_id=statement.available_id,
-        held_id=statement.held_id,
         since=statement.of.since,
         until=statement.of.until,
         last_id=statement.last_id,
         after=after or 0,
         limit=limit,
+        **_ids(statement.ledger_accounts),
     )
     return [
         MovedRow(row["id"], row["created_at"], TransferKind(row["kind"]), row["reference"], *row[4:])
         for row in rows
     ]
+
+
+def _ids(own: OwnAccounts) -> dict[str, LedgerAccountId]:
+    return {
+        "available_id": own.available_id,
+        "held_id": own.held_id,
+        "pending_id": own.pending_id,
+        "debt_id": own.debt_id,
+    }
 
 
 async def post(
@@ -142,9 +159,15 @@ async def post(
         account_ids=[change.account_id for change in changes],
         available=[change.available for change in changes],
         held=[change.held for change in changes],
+        pending=[change.pending for change in changes],
+        debts=[change.debt for change in changes],
         spent=[change.spent for change in changes],
         now=now,
     )
+
+
+async def booked(tx: Tx, *, references: Collection[str]) -> list[Booked]:
+    return [Booked(*row) for row in await _queries.booked.rows(tx, references=list(references))]
 
 
 async def totals(tx: Tx) -> list[TotalRow]:

@@ -42,11 +42,15 @@ async def statement(
 
 def assert_leads_from_opening_to_closing(head: Statement, lines: list[StatementLine]) -> None:
     available, held = head.opening.available, head.opening.held
+    pending, debt = head.opening.pending, head.opening.debt
     for line in lines:
         available += line.available
         held += line.held
+        pending += line.pending
+        debt += line.debt
         assert (line.available_after, line.held_after) == (available, held)
-    assert head.closing == Standing(available, held)
+        assert (line.pending_after, line.debt_after) == (pending, debt)
+    assert head.closing == Standing(available, held, pending, debt)
     assert [line.id for line in lines] == sorted({line.id for line in lines})
 
 
@@ -202,10 +206,10 @@ async def _live(world: World, steps: list[tuple[str, int]], cut: datetime, page:
         head, lines = await statement(world, account_id, page=page)
         assert_leads_from_opening_to_closing(head, lines)
         balance = await world.balance(account_id)
-        assert head.closing == Standing(balance.available, balance.held)
+        assert head.closing == Standing(balance.available, balance.held, balance.pending, balance.debt)
         rows = await world.rows(
             """SELECT id FROM transfer JOIN wallet
-                   ON ARRAY[available_id, held_id] && ARRAY[debit_id, credit_id]
+                   ON ARRAY[available_id, held_id, pending_id, debt_id] && ARRAY[debit_id, credit_id]
                 WHERE account_id = $1 ORDER BY id""",
             account_id,
         )

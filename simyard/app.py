@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 
 import asyncpg
@@ -19,6 +21,7 @@ from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.lanes import Lanes
 from simyard.core.loyalty.model import Loyalty
 from simyard.core.numbers import service as numbers
+from simyard.core.remote.model import Profile
 from simyard.core.steps import Steps
 from simyard.core.webhooks.model import Announcement
 from simyard.db import migrate
@@ -30,9 +33,12 @@ from simyard.edge.dialects.daisysim import webhook as daisysim_webhook
 from simyard.edge.dialects.onlinesim import demo as onlinesim_demo
 from simyard.edge.dialects.onlinesim import dialect as onlinesim
 from simyard.edge.dialects.onlinesim import webhook as onlinesim_webhook
+from simyard.edge.dialects.onlinesim_reseller import agent as reseller_agent
+from simyard.edge.dialects.onlinesim_reseller import v1 as reseller_v1
 from simyard.edge.dialects.onlinesim_reseller import v2 as reseller
 from simyard.edge.dialects.quicksim import dialect as quicksim
 from simyard.edge.funding import FundingEndpoints
+from simyard.edge.gateways.endpoints import GatewayEndpoints
 from simyard.edge.http import DialectApp
 from simyard.edge.wire import Dialect
 from simyard.settings import Settings
@@ -42,6 +48,10 @@ from simyard.workers.identity import IssuerKeys
 from simyard.workers.logins import LoginSteps, Passwords
 from simyard.workers.loops import Workers
 from simyard.workers.outgoing import OutgoingClient
+from simyard.workers.remote import partner_checks
+from simyard.workers.remote.acquire import RemoteAcquirer, Sources
+from simyard.workers.remote.partner_checks import Listening, PartnerChecks
+from simyard.workers.remote.sources import source_of
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +60,8 @@ DIALECTS: tuple[Dialect, ...] = (
     virtual.DIALECT,
     server7.DIALECT,
     reseller.DIALECT,
+    reseller_v1.DIALECT,
+    reseller_agent.DIALECT,
     quicksim.DIALECT,
     onlinesim_demo.DIALECT,
     onlinesim.DIALECT,
@@ -95,6 +107,7 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
     time = clock or SystemClock()
     served = [_Served(dialect) for dialect in DIALECTS]
     deposits = FundingEndpoints(settings, time)
+    gateways = GatewayEndpoints(time, online_seconds=settings.number_online_seconds)
     ready: list[Database] = []
 
     async def problem() -> str | None:
@@ -124,8 +137,12 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
                 batch_max=settings.lane_batch_max,
                 queue_max=settings.lane_queue_max,
                 loyalty=Loyalty(settings.loyalty_tiers, settings.base_currency),
+                earning_hold=timedelta(hours=settings.earning_hold_hours),
             )
             stack.push_async_callback(lanes.close)
+            acquirer = _acquirer(settings, durable, time)
+            lanes.order.acquirer = acquirer
+            stack.push_async_callback(acquirer.close)
             if with_workers:
                 workers = Workers(durable, url, time, settings, webhook_formats=WEBHOOK_FORMATS)
                 await stack.enter_async_context(_working(workers))
@@ -140,20 +157,32 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
                     one.dialect, lanes=lanes, database=durable, clock=time, settings=settings, steps=steps
                 )
             deposits.open(durable, lanes)
+            gateways.open(durable, lanes)
             ready.append(durable)
             yield
             ready.clear()
 
     return Starlette(
         routes=[
-            *(Mount(path, one) for one in served for path in one.dialect.mounts or (one.dialect.prefix,)),
             *(Route(path, one) for one in served for path in one.dialect.stray_paths),
+            *(Mount(path, one) for one in served for path in _mounts(one.dialect)),
             *deposits.routes(),
+            *gateways.routes(),
             *health.routes(problem),
             *docs_pages.routes(DIALECTS),
         ],
         lifespan=lifespan,
     )
+
+
+def _mounts(dialect: Dialect) -> tuple[str, ...]:
+    return (dialect.prefix,) if dialect.mounts is None else dialect.mounts
+
+
+def _acquirer(settings: Settings, database: Database, clock: Clock) -> RemoteAcquirer:
+    client = OutgoingClient(networks_allowed=settings.remote_networks_allowed)
+    sources = Sources(database, client, settings.base_currency)
+    return RemoteAcquirer(database, clock, sources, budget_seconds=settings.remote_order_seconds)
 
 
 def _issuer_keys(settings: Settings, clock: Clock) -> IssuerKeys:
@@ -183,6 +212,46 @@ def funding_of(settings: Settings, database: Database, clock: Clock | None = Non
     return FundingSteps(database, provider_of(settings, database), clock or SystemClock())
 
 
+def check_profile(profile: Profile) -> None:
+    """Raises WrongSwitch for a profile its protocol cannot use."""
+    base_currency = Settings.from_environment().base_currency
+    source_of(replace(profile, base_currency=base_currency), OutgoingClient())
+
+
+async def try_partner(
+    profile: Profile,
+    trial: cli.PartnerTrial,
+    *,
+    tell: Callable[[str, str, str], None],
+    prompt: Callable[[str], None],
+) -> bool:
+    """Try a partner's server; see `workers/remote/partner_checks.py`. ValueError for a protocol that has no partners."""
+    if profile.protocol not in partner_checks.PROTOCOLS:
+        raise ValueError(f"only partners can be tried, not {profile.protocol}")
+    listening = None if trial.listen is None else Listening(*trial.listen, seconds=trial.seconds)
+    checks = PartnerChecks(
+        profile,
+        OutgoingClient(networks_allowed=Settings.from_environment().remote_networks_allowed),
+        amount=trial.amount,
+        currency=trial.currency,
+        country=trial.country,
+        service_id=trial.service_id,
+        listening=listening,
+        tell=lambda check: tell(check.name, check.outcome.value, check.detail),
+        prompt=prompt,
+    )
+    await checks.run()
+    return checks.passed
+
+
 def main() -> None:
     """The `simyard` command."""
-    cli.main(obj=cli.Wiring(prepare=prepare, build=build, funding=funding_of))
+    cli.main(
+        obj=cli.Wiring(
+            prepare=prepare,
+            build=build,
+            funding=funding_of,
+            check_profile=check_profile,
+            try_partner=try_partner,
+        )
+    )

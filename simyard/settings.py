@@ -263,6 +263,12 @@ class Settings:
         _integer(1, 604_800),
         "600",
     )
+    over_reporting_percent: int = _setting(
+        "A partner that gives no number for more than this part of the orders it is asked for in ten minutes, while it says "
+        "that it has some, is not sold for half an hour, for that service in that country. 100: never.",
+        _integer(0, 100),
+        "50",
+    )
     sandbox_sms_seconds: float = _setting(
         "How long after an order the sandbox makes its SMS.", _number(0, 86_400), "5"
     )
@@ -271,6 +277,12 @@ class Settings:
     base_currency: str = _setting("Currency of prices.", _currency, "USD")
     supplier_share_percent: int = _setting(
         "A supplier's share of a captured price, where its pool names none.", _integer(0, 100), "70"
+    )
+    earning_hold_hours: int = _setting(
+        "Hours a supplier's earning is pending, so that a sale can be taken back, before it can be spent or paid out. 0: "
+        "it can at once.",
+        _integer(0, 8760),
+        "0",
     )
     referral_share_percent: int = _setting(
         "A referrer's share of what an account spends, out of the platform's margin; fixed when the account is added.",
@@ -379,6 +391,28 @@ class Settings:
     )
     numbers_body_bytes_max: int = _setting(
         "Size of a body that reports numbers, at most.", _integer(1024, 1024**3), str(16 * 1024**2)
+    )
+
+    # remote pools
+    remote_networks_allowed: tuple[Network, ...] = _setting(
+        "Private networks in which partners and upstreams may lie, separated by commas. Empty: public addresses only.",
+        _networks,
+        "",
+    )
+    remote_order_seconds: float = _setting(
+        "How long an order waits for the numbers of remote pools, all together; one that comes later is given back.",
+        _number(0.5, 60),
+        "10",
+    )
+    remote_stock_seconds: float = _setting(
+        "How often a remote pool is asked what it has. What it said holds for two rounds.",
+        _number(1, 3600),
+        "120",
+    )
+    remote_poll_seconds: float = _setting(
+        "How often a remote pool that does not push is asked for messages while it holds numbers.",
+        _number(0.2, 300),
+        "3",
     )
 
     # mail

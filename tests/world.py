@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from simyard.base.refusals import Refusal
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
 from simyard.core.accounts.model import AddAccount, IssueKey, Role, Scope
+from simyard.core.activations import refunds
 from simyard.core.activations import service as activations
 from simyard.core.activations.model import (
     Activation,
     ActivationView,
     ActOnActivation,
+    Asking,
     CheckActivation,
     CloseActivation,
     Closed,
@@ -26,8 +29,13 @@ from simyard.core.activations.model import (
     Order,
     OrderNumber,
 )
+from simyard.core.activations.refunds import RefundActivation, Refunded
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.checks import service as checks
+from simyard.core.checks.model import NumberCheck
+from simyard.core.earnings import service as earnings
+from simyard.core.earnings.model import Payout, RequestPayout
 from simyard.core.idempotency import service as idempotency
 from simyard.core.loyalty import service as loyalties
 from simyard.core.loyalty.model import NO_LOYALTY, Standing, StandingOf
@@ -36,9 +44,11 @@ from simyard.core.messages.model import IncomingMessage, Receipt
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.model import Report, ReportedNumber, ReportNumbers
 from simyard.core.pools import service as pools
-from simyard.core.pools.model import AddPool, Pool, PoolKind
+from simyard.core.pools.model import AddPool, FilterSide, Pool, PoolKind
 from simyard.core.pricing import service as pricing
 from simyard.core.pricing.model import Offer
+from simyard.core.quality import service as quality
+from simyard.core.quality.model import Quality, QualityOf
 from simyard.core.referrals import service as referrals
 from simyard.core.rentals import service as rentals
 from simyard.core.rentals.model import (
@@ -103,6 +113,8 @@ class World:
         self.clock = clock
         # Tests that look at it set tiers.
         self.loyalty = NO_LOYALTY
+        # What suppliers earn can be spent at once, unless a test says otherwise.
+        self.earning_hold = timedelta()
         self._named = 0
         self._numbered = 0
         self._deposits = 0
@@ -345,7 +357,9 @@ class World:
 
     async def order_batch(self, commands: Sequence[OrderNumber]) -> list[Order | Refusal]:
         async with self.database.transaction() as tx:
-            return await activations.order(tx, commands)
+            # Nothing here asks other hosts, so every outcome is final.
+            outcomes = await activations.order(tx, commands)
+            return [one for one in outcomes if not isinstance(one, Asking)]
 
     async def order(self, buyer: AccountId, slug: str = "whatsapp", **wishes: Any) -> Order:
         """One order, its refusal raised. Takes what `order_command` takes."""
@@ -496,11 +510,19 @@ class World:
 
     async def close_rental(self, buyer: AccountId, rental_id: RentalId) -> Rental:
         async with self.database.transaction() as tx:
-            return await rentals.close(tx, ActOnRental(buyer, rental_id, self.clock.now(), "USD"))
+            return await rentals.close(
+                tx, ActOnRental(buyer, rental_id, self.clock.now(), "USD", self.earning_hold)
+            )
 
     async def end_due_rentals(self, *, limit: int = 500) -> int:
         async with self.database.transaction() as tx:
-            return await rentals.end_due(tx, limit=limit, now=self.clock.now(), base_currency="USD")
+            return await rentals.end_due(
+                tx,
+                limit=limit,
+                now=self.clock.now(),
+                base_currency="USD",
+                earning_hold=self.earning_hold,
+            )
 
     async def forget_keys(self) -> int:
         """As if every idempotency key's time was over."""
@@ -532,7 +554,7 @@ class World:
 
     async def receive_batch(self, arrived: Sequence[IncomingMessage]) -> list[Receipt | Refusal]:
         async with self.database.transaction() as tx:
-            return await messages.receive(tx, arrived, loyalty=self.loyalty)
+            return await messages.receive(tx, arrived, loyalty=self.loyalty, earning_hold=self.earning_hold)
 
     async def receive(
         self,
@@ -549,6 +571,73 @@ class World:
         if isinstance(result, Refusal):
             raise result
         return result
+
+    # number checks
+
+    async def check_number(self, msisdn: str, *, seconds: int = 1800) -> NumberCheck:
+        async with self.database.transaction() as tx:
+            return await checks.start(tx, msisdn, seconds=seconds, actor="test", now=self.clock.now())
+
+    async def end_checks(self) -> int:
+        async with self.database.transaction() as tx:
+            return await checks.end_due(tx, limit=100, now=self.clock.now())
+
+    # quality, and what pools want
+
+    async def count_quality(self, *, over_reporting_percent: int = 50) -> int:
+        async with self.database.transaction() as tx:
+            return await quality.count(
+                tx, limit=10_000, now=self.clock.now(), over_reporting_percent=over_reporting_percent
+            )
+
+    async def quality(
+        self, *, pool: Pool | None = None, supplier: AccountId | None = None, days: int = 7
+    ) -> list[Quality]:
+        now = self.clock.now()
+        since = (now - timedelta(days=days)).date()
+        async with self.database.transaction() as tx:
+            return await quality.report(tx, QualityOf(since, now, supplier, pool.id if pool else None))
+
+    async def blacklist(self, pool: Pool, slug: str, *, blacklisted: bool = True) -> None:
+        async with self.database.transaction() as tx:
+            await pools.set_blacklisted(
+                tx,
+                pool.id,
+                service_id(slug),
+                blacklisted=blacklisted,
+                actor="test",
+                now=self.clock.now(),
+            )
+
+    async def set_filter_side(self, pool: Pool, side: FilterSide) -> None:
+        async with self.database.transaction() as tx:
+            await pools.set_filter_side(tx, pool.id, side, actor="test", now=self.clock.now())
+
+    # earnings
+
+    async def mature(self, *, limit: int = 1000) -> int:
+        async with self.database.transaction() as tx:
+            return await earnings.mature(tx, limit=limit, now=self.clock.now())
+
+    async def refund(self, activation_id: ActivationId, reason: str = "The code did not work.") -> Refunded:
+        command = RefundActivation(activation_id, reason, self.clock.now())
+        async with self.database.transaction() as tx:
+            return await refunds.refund(tx, command, actor="test")
+
+    async def request_payout(self, account_id: AccountId, amount: str, method: str = "IBAN DE00") -> Payout:
+        command = RequestPayout(account_id, micros(amount), method, self.clock.now())
+        async with self.database.transaction() as tx:
+            return await earnings.request_payout(tx, command)
+
+    async def pay_out(self, payout: Payout, note: str | None = None) -> Payout:
+        async with self.database.transaction() as tx:
+            return await earnings.pay_out(tx, payout.id, note=note, actor="test", now=self.clock.now())
+
+    async def reject_payout(self, payout: Payout, reason: str = "Unknown bank.") -> Payout:
+        async with self.database.transaction() as tx:
+            return await earnings.reject_payout(
+                tx, payout.id, reason=reason, actor="test", now=self.clock.now()
+            )
 
     # looking
 
@@ -593,12 +682,17 @@ _BROKEN = """
                           AND transfer.amount = deposit.amount AND transfer.currency = deposit.currency
                           AND wallet.account_id = virtual_account.account_id)
     UNION ALL
-    SELECT 'a lease of a number is neither its open activation nor its open rental', number.id
+    SELECT 'a lease of a number is neither its open activation nor its open rental nor its open check', number.id
       FROM number
       LEFT JOIN activation ON activation.id = number.lease_id AND activation.is_open
       LEFT JOIN rental ON rental.id = number.lease_id AND rental.is_open
+      LEFT JOIN number_check ON number_check.id = number.lease_id AND number_check.closed_at IS NULL
      WHERE number.lease_id IS NOT NULL
-       AND COALESCE(activation.number_id, rental.number_id) IS DISTINCT FROM number.id
+       AND COALESCE(activation.number_id, rental.number_id, number_check.number_id) IS DISTINCT FROM number.id
+    UNION ALL
+    SELECT 'an open check does not lease its number', number_check.id
+      FROM number_check JOIN number ON number.id = number_check.number_id
+     WHERE number_check.closed_at IS NULL AND number.lease_id IS DISTINCT FROM number_check.id
     UNION ALL
     SELECT 'an open rental does not lease its number', rental.id
       FROM rental LEFT JOIN number ON number.id = rental.number_id
@@ -634,6 +728,19 @@ _BROKEN = """
               JOIN ledger_account ON ledger_account.id = transfer.debit_id AND ledger_account.kind = 'escrow'
              WHERE transfer.reference LIKE 'rental/' || rental.id || '/%')
     UNION ALL
+    SELECT 'an open activation of a remote pool has a number nobody holds, or asks for none', activation.id
+      FROM activation
+     WHERE remote AND is_open
+       AND (SELECT count(*) FROM remote_lease
+             WHERE remote_lease.lease_id = activation.id AND remote_lease.pool_id = activation.pool_id
+               AND (activation.state = 'acquiring' AND remote_lease.state = 'asking'
+                    OR activation.number_id IS NOT NULL AND remote_lease.state = 'held'
+                       AND remote_lease.msisdn = activation.msisdn)) <> 1
+    UNION ALL
+    SELECT 'a remote pool holds a number for a lease that is closed', remote_lease.id
+      FROM remote_lease JOIN activation ON activation.id = remote_lease.lease_id
+     WHERE remote_lease.state = 'held' AND NOT activation.is_open
+    UNION ALL
     SELECT 'an open activation does not lease its number', activation.id
       FROM activation LEFT JOIN number ON number.id = activation.number_id
      WHERE activation.is_open AND activation.number_id IS NOT NULL AND number.lease_id IS DISTINCT FROM activation.id
@@ -646,6 +753,53 @@ _BROKEN = """
                         + (SELECT COALESCE(sum(rental_period.price), 0)
                              FROM rental JOIN rental_period ON rental_period.rental_id = rental.id
                             WHERE rental.account_id = wallet.account_id AND rental.state = 'waiting')
+                        + (SELECT COALESCE(sum(payout.amount), 0) FROM payout
+                            WHERE payout.account_id = wallet.account_id AND payout.state = 'requested')
+    UNION ALL
+    SELECT 'what is pending is not what was earned and has not matured', wallet.account_id
+      FROM wallet
+     WHERE wallet.pending <> (SELECT COALESCE(sum(earning.amount), 0) FROM earning
+                               WHERE earning.account_id = wallet.account_id AND earning.state = 'pending')
+    UNION ALL
+    SELECT 'what a lease earned is noted otherwise than it was booked', earning.lease_id
+      FROM earning JOIN wallet ON wallet.account_id = earning.account_id
+     WHERE earning.amount IS DISTINCT FROM
+           (SELECT sum(transfer.amount) FROM transfer
+             WHERE transfer.reference IN ('activation/' || earning.lease_id || '/earning',
+                                          'rental/' || earning.lease_id || '/earning')
+               AND transfer.credit_id IN (wallet.available_id, wallet.pending_id))
+    UNION ALL
+    SELECT 'an earning was booked and not noted', transfer.id
+      FROM transfer
+     WHERE transfer.kind = 'earning'
+       AND NOT EXISTS (SELECT FROM earning
+                        WHERE earning.lease_id = substring(transfer.reference FROM '/([0-9]+)/')::bigint)
+    UNION ALL
+    SELECT 'a refunded activation did not give the price back', refund.activation_id
+      FROM refund JOIN activation ON activation.id = refund.activation_id
+     WHERE activation.price <> (SELECT COALESCE(sum(transfer.amount), 0) FROM transfer
+                                 WHERE transfer.kind = 'refund'
+                                   AND transfer.reference LIKE 'activation/' || refund.activation_id || '/refund/%'
+                                   AND transfer.credit_id = (SELECT available_id FROM wallet
+                                                              WHERE account_id = activation.account_id))
+    UNION ALL
+    SELECT 'something of a refunded activation stayed with those who shared in it', refund.activation_id
+      FROM refund
+     WHERE EXISTS (SELECT FROM ledger_account JOIN entry ON entry.ledger_account_id = ledger_account.id
+                              JOIN transfer ON transfer.id = entry.transfer_id
+                    WHERE transfer.reference LIKE 'activation/' || refund.activation_id || '/%'
+                      AND transfer.kind NOT IN ('hold', 'repayment')
+                      AND ledger_account.kind IN ('revenue', 'clearing')
+                    GROUP BY ledger_account.id HAVING sum(entry.amount) <> 0)
+    UNION ALL
+    SELECT 'a payout is not booked as it stands', payout.id
+      FROM payout
+     WHERE NOT EXISTS (SELECT FROM transfer WHERE reference = 'payout/' || payout.id || '/hold'
+                                              AND transfer.amount = payout.amount)
+        OR (payout.state = 'paid')
+           <> EXISTS (SELECT FROM transfer WHERE reference = 'payout/' || payout.id || '/paid')
+        OR (payout.state = 'rejected')
+           <> EXISTS (SELECT FROM transfer WHERE reference = 'payout/' || payout.id || '/release')
     UNION ALL
     SELECT 'a closed activation has no time of closing, or an open one has', activation.id
       FROM activation WHERE is_open <> (closed_at IS NULL)

@@ -22,6 +22,10 @@ LedgerAccountId = NewType("LedgerAccountId", int)
 TransferId = NewType("TransferId", int)
 VirtualAccountId = NewType("VirtualAccountId", int)
 DepositId = NewType("DepositId", int)
+EarningId = NewType("EarningId", int)
+PayoutId = NewType("PayoutId", int)
+CheckId = NewType("CheckId", int)
+GatewayId = NewType("GatewayId", int)
 
 LeaseId: TypeAlias = ActivationId | RentalId
 """Both kinds of lease take their ids from one sequence."""

@@ -67,6 +67,19 @@ def parse(text: str, *, region: str | None = None) -> Phone | None:
     return None
 
 
+def may_lie_in(phone: Phone, country: str) -> bool:
+    """Whether a number can be one of a country's (ISO2).
+
+    Countries that share a calling code are told apart by their ranges, and a range nobody was given passes for each.
+    """
+    if phone.country == country:
+        return True
+    plan = _plan(str(phone.calling_code))
+    if plan is None or country not in dict(plan.countries):
+        return False
+    return not any(holds(phone.national) is not None for _, holds in plan.countries)
+
+
 def parse_many(texts: Iterable[str], *, region: str | None = None) -> list[Phone | None]:
     """Read many numbers; the answers stand in the order of the texts."""
     return [parse(text, region=region) for text in texts]

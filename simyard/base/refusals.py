@@ -56,6 +56,8 @@ class Refused(StrEnum):
     NUMBER_IN_USE = "number_in_use"
     NO_CONSENT = "no_consent"
     POOL_TAKEN = "pool_taken"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    GATEWAY_TAKEN = "gateway_taken"
 
     # accounts, money and set-up
     UNKNOWN_ACCOUNT = "unknown_account"
@@ -68,6 +70,8 @@ class Refused(StrEnum):
     UNKNOWN_BANK = "unknown_bank"
     TOO_MANY_ACCOUNTS = "too_many_accounts"
     UNKNOWN_DEPOSIT = "unknown_deposit"
+    UNKNOWN_PAYOUT = "unknown_payout"
+    NOT_SOLD = "not_sold"
 
     # the platform itself
     UPSTREAM_FAILED = "upstream_failed"

@@ -65,6 +65,7 @@ CREATE TABLE public.activation (
     received_at timestamp with time zone,
     closed_at timestamp with time zone,
     coded boolean DEFAULT false NOT NULL,
+    remote boolean DEFAULT false NOT NULL,
     CONSTRAINT activation_check CHECK (((margin >= 0) AND (margin <= price))),
     CONSTRAINT activation_check1 CHECK (((number_id IS NULL) = (msisdn IS NULL))),
     CONSTRAINT activation_check2 CHECK (((number_id IS NOT NULL) OR (state = ANY (ARRAY['acquiring'::text, 'failed'::text])))),
@@ -183,6 +184,28 @@ ALTER TABLE public.deposit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.earning (
+    id bigint NOT NULL,
+    lease_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    state text NOT NULL,
+    earned_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    CONSTRAINT earning_amount_check CHECK ((amount > 0)),
+    CONSTRAINT earning_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'available'::text, 'reversed'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE public.earning ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.earning_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.transfer (
     id bigint NOT NULL,
     reference text NOT NULL,
@@ -194,7 +217,7 @@ CREATE TABLE public.transfer (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT transfer_amount_check CHECK ((amount > 0)),
     CONSTRAINT transfer_check CHECK ((debit_id <> credit_id)),
-    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'capture'::text, 'earning'::text, 'margin'::text, 'exchange'::text, 'referral'::text, 'cashback'::text])))
+    CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['deposit'::text, 'payment'::text, 'hold'::text, 'release'::text, 'capture'::text, 'earning'::text, 'margin'::text, 'exchange'::text, 'referral'::text, 'cashback'::text, 'mature'::text, 'payout'::text, 'refund'::text, 'reversal'::text, 'referral_reversal'::text, 'repayment'::text])))
 );
 
 CREATE VIEW public.entry AS
@@ -216,6 +239,74 @@ CREATE TABLE public.exchange_rate (
     set_at timestamp with time zone NOT NULL,
     CONSTRAINT exchange_rate_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT exchange_rate_rate_nanos_check CHECK ((rate_nanos > 0))
+);
+
+CREATE TABLE public.gateway (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    pool_id bigint NOT NULL,
+    token_digest bytea NOT NULL,
+    secret text,
+    networks text[] DEFAULT '{}'::text[] NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    country text,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    stocks boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone,
+    CONSTRAINT gateway_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT gateway_secret_check CHECK ((secret <> ''::text))
+);
+
+CREATE TABLE public.gateway_device (
+    gateway_id bigint NOT NULL,
+    device text NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT gateway_device_device_check CHECK ((length(device) <= 100))
+);
+
+ALTER TABLE public.gateway ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.gateway_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.gateway_outcome (
+    gateway_id bigint NOT NULL,
+    day date NOT NULL,
+    outcome text NOT NULL,
+    count bigint NOT NULL
+);
+
+CREATE TABLE public.gateway_seen (
+    gateway_id bigint NOT NULL,
+    digest bytea NOT NULL,
+    sent_at timestamp with time zone,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.gateway_sim (
+    gateway_id bigint NOT NULL,
+    key text NOT NULL,
+    msisdn text NOT NULL,
+    learnt boolean NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    contradicted text,
+    CONSTRAINT gateway_sim_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
+);
+
+CREATE TABLE public.gateway_unmatched (
+    gateway_id bigint NOT NULL,
+    key text NOT NULL,
+    count bigint NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT gateway_unmatched_key_check CHECK ((length(key) <= 200))
 );
 
 CREATE TABLE public.idempotency (
@@ -240,9 +331,9 @@ CREATE TABLE public.ledger_account (
     kind text NOT NULL,
     account_id bigint,
     currency text NOT NULL,
-    CONSTRAINT ledger_account_check CHECK (((kind = ANY (ARRAY['available'::text, 'held'::text])) = (account_id IS NOT NULL))),
     CONSTRAINT ledger_account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'revenue'::text, 'clearing'::text, 'bank'::text, 'escrow'::text])))
+    CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'pending'::text, 'debt'::text, 'revenue'::text, 'clearing'::text, 'bank'::text, 'escrow'::text]))),
+    CONSTRAINT ledger_account_of_an_account CHECK (((kind = ANY (ARRAY['available'::text, 'held'::text, 'pending'::text, 'debt'::text])) = (account_id IS NOT NULL)))
 );
 
 ALTER TABLE public.ledger_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -368,6 +459,9 @@ CREATE TABLE public.number (
     "position" bigint NOT NULL,
     published_at timestamp with time zone,
     available boolean GENERATED ALWAYS AS ((listed AND (NOT blocked) AND (lease_id IS NULL) AND (published_at IS NULL))) STORED NOT NULL,
+    proved_at timestamp with time zone,
+    proved_for bigint,
+    CONSTRAINT number_is_proved_for_a_pool CHECK (((proved_at IS NULL) = (proved_for IS NULL))),
     CONSTRAINT number_is_public_or_leased CHECK (((published_at IS NULL) OR (lease_id IS NULL))),
     CONSTRAINT number_msisdn_check CHECK ((msisdn ~ '^\+[1-9][0-9]{5,14}$'::text)),
     CONSTRAINT number_port_check CHECK ((length(port) <= 100))
@@ -382,8 +476,49 @@ CREATE TABLE public.number_ban (
     banned_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.number_check (
+    id bigint NOT NULL,
+    number_id bigint NOT NULL,
+    pool_id bigint NOT NULL,
+    challenge text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    proved_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT number_check_check CHECK (((state = 'proved'::text) = (proved_at IS NOT NULL))),
+    CONSTRAINT number_check_check1 CHECK (((state <> 'expired'::text) OR (closed_at IS NOT NULL))),
+    CONSTRAINT number_check_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'proved'::text, 'expired'::text])))
+);
+
 ALTER TABLE public.number ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.number_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.payout (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    method text NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    note text,
+    requested_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT payout_amount_check CHECK ((amount > 0)),
+    CONSTRAINT payout_check CHECK (((state = 'requested'::text) = (closed_at IS NULL))),
+    CONSTRAINT payout_method_check CHECK (((method <> ''::text) AND (length(method) <= 500))),
+    CONSTRAINT payout_note_check CHECK ((length(note) <= 500)),
+    CONSTRAINT payout_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'paid'::text, 'rejected'::text])))
+);
+
+ALTER TABLE public.payout ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.payout_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -404,12 +539,20 @@ CREATE TABLE public.pool (
     consent text,
     consented_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    filter_side text DEFAULT 'ours'::text NOT NULL,
     CONSTRAINT pool_check CHECK (((consent IS NULL) = (consented_at IS NULL))),
     CONSTRAINT pool_check1 CHECK (((kind = 'direct'::text) <= (supplier_id IS NOT NULL))),
     CONSTRAINT pool_consent_check CHECK ((consent <> ''::text)),
+    CONSTRAINT pool_filter_side_check CHECK ((filter_side = ANY (ARRAY['ours'::text, 'partner'::text]))),
     CONSTRAINT pool_kind_check CHECK ((kind = ANY (ARRAY['direct'::text, 'partner'::text, 'upstream'::text, 'sandbox'::text]))),
     CONSTRAINT pool_name_check CHECK ((name <> ''::text)),
     CONSTRAINT pool_share_basis_points_check CHECK (((share_basis_points >= 0) AND (share_basis_points <= 10000)))
+);
+
+CREATE TABLE public.pool_blacklist (
+    pool_id bigint NOT NULL,
+    service_id smallint NOT NULL,
+    set_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.pool ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -419,6 +562,14 @@ ALTER TABLE public.pool ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.pool_standing (
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    service_id smallint NOT NULL,
+    blocked_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    poor_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.price (
@@ -449,6 +600,41 @@ ALTER TABLE public.public_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.quality (
+    pool_id bigint NOT NULL,
+    country text NOT NULL,
+    service_id smallint NOT NULL,
+    day date NOT NULL,
+    issued bigint NOT NULL,
+    delivered bigint NOT NULL,
+    canceled bigint NOT NULL,
+    expired bigint NOT NULL,
+    failed bigint NOT NULL,
+    prohibited bigint NOT NULL,
+    other_service bigint NOT NULL,
+    unrecognised bigint NOT NULL,
+    blacklisted bigint NOT NULL,
+    seconds bigint NOT NULL,
+    spans bigint[] NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE public.quality_event (
+    id bigint NOT NULL,
+    activation_id bigint NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT quality_event_kind_check CHECK ((kind = ANY (ARRAY['closed'::text, 'prohibited'::text, 'other_service'::text, 'unrecognised'::text, 'blacklisted'::text])))
+);
+
+ALTER TABLE public.quality_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.quality_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.referral (
     referred_id bigint NOT NULL,
     referrer_id bigint NOT NULL,
@@ -466,6 +652,104 @@ CREATE TABLE public.refresh_token (
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
     CONSTRAINT refresh_token_digest_check CHECK ((length(digest) = 32))
+);
+
+CREATE TABLE public.refund (
+    activation_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    reason text NOT NULL,
+    refunded_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT refund_reason_check CHECK (((reason <> ''::text) AND (length(reason) <= 500)))
+);
+
+CREATE TABLE public.remote_lease (
+    id bigint NOT NULL,
+    lease_id bigint NOT NULL,
+    pool_id bigint NOT NULL,
+    state text NOT NULL,
+    wish bytea NOT NULL,
+    remote_id text,
+    msisdn text,
+    cost bigint,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    ending text,
+    next_wanted boolean DEFAULT false NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    problem text,
+    choosy boolean DEFAULT false NOT NULL,
+    CONSTRAINT remote_lease_check CHECK (((remote_id IS NULL) = (msisdn IS NULL))),
+    CONSTRAINT remote_lease_check1 CHECK (((remote_id IS NOT NULL) OR (state = ANY (ARRAY['asking'::text, 'ambiguous'::text, 'done'::text])))),
+    CONSTRAINT remote_lease_check2 CHECK (((ending IS NOT NULL) OR (state <> 'finishing'::text))),
+    CONSTRAINT remote_lease_ending_check CHECK ((ending = ANY (ARRAY['sold'::text, 'canceled'::text, 'not_for_service'::text, 'refunded'::text]))),
+    CONSTRAINT remote_lease_problem_check CHECK ((length(problem) <= 200)),
+    CONSTRAINT remote_lease_remote_id_check CHECK (((remote_id <> ''::text) AND (length(remote_id) <= 200))),
+    CONSTRAINT remote_lease_state_check CHECK ((state = ANY (ARRAY['asking'::text, 'held'::text, 'ambiguous'::text, 'finishing'::text, 'done'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE public.remote_lease ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.remote_lease_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.remote_offer (
+    pool_id bigint NOT NULL,
+    country_name text NOT NULL,
+    service_name text NOT NULL,
+    operator_name text NOT NULL,
+    country text NOT NULL,
+    service_id smallint NOT NULL,
+    operator_id integer,
+    price bigint,
+    stock integer NOT NULL,
+    CONSTRAINT remote_offer_country_name_check CHECK ((length(country_name) <= 100)),
+    CONSTRAINT remote_offer_operator_name_check CHECK ((length(operator_name) <= 100)),
+    CONSTRAINT remote_offer_price_check CHECK ((price >= 0)),
+    CONSTRAINT remote_offer_service_name_check CHECK ((length(service_name) <= 100)),
+    CONSTRAINT remote_offer_stock_check CHECK ((stock >= 0))
+);
+
+CREATE TABLE public.remote_profile (
+    pool_id bigint NOT NULL,
+    protocol text NOT NULL,
+    url text NOT NULL,
+    key text NOT NULL,
+    key_in_digest bytea,
+    switches jsonb DEFAULT '{}'::jsonb NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    stock_due_at timestamp with time zone NOT NULL,
+    poll_due_at timestamp with time zone NOT NULL,
+    stocked_at timestamp with time zone,
+    stock_problem text,
+    balance bigint,
+    failures integer DEFAULT 0 NOT NULL,
+    open_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone,
+    failure text,
+    CONSTRAINT remote_profile_failure_check CHECK ((length(failure) <= 200)),
+    CONSTRAINT remote_profile_protocol_check CHECK ((protocol <> ''::text)),
+    CONSTRAINT remote_profile_stock_problem_check CHECK ((length(stock_problem) <= 200)),
+    CONSTRAINT remote_profile_url_check CHECK ((url <> ''::text))
+);
+
+CREATE TABLE public.remote_unknown_name (
+    pool_id bigint NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    count bigint NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT remote_unknown_name_kind_check CHECK ((kind = ANY (ARRAY['country'::text, 'service'::text, 'operator'::text]))),
+    CONSTRAINT remote_unknown_name_name_check CHECK ((length(name) <= 100))
 );
 
 CREATE TABLE public.rental (
@@ -677,8 +961,14 @@ CREATE TABLE public.wallet (
     available bigint DEFAULT 0 NOT NULL,
     held bigint DEFAULT 0 NOT NULL,
     spent bigint DEFAULT 0 NOT NULL,
+    pending_id bigint NOT NULL,
+    debt_id bigint NOT NULL,
+    pending bigint DEFAULT 0 NOT NULL,
+    debt bigint DEFAULT 0 NOT NULL,
     CONSTRAINT wallet_available_not_negative CHECK ((available >= 0)),
+    CONSTRAINT wallet_debt_not_negative CHECK ((debt >= 0)),
     CONSTRAINT wallet_held_not_negative CHECK ((held >= 0)),
+    CONSTRAINT wallet_pending_not_negative CHECK ((pending >= 0)),
     CONSTRAINT wallet_spent_not_negative CHECK ((spent >= 0))
 )
 WITH (fillfactor='70');
@@ -740,6 +1030,20 @@ ALTER TABLE public.webhook_endpoint ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE VIEW public.withheld AS
+ SELECT pool_blacklist.pool_id,
+    NULL::text AS country,
+    pool_blacklist.service_id,
+    'infinity'::timestamp with time zone AS until
+   FROM public.pool_blacklist
+UNION ALL
+ SELECT pool_standing.pool_id,
+    pool_standing.country,
+    pool_standing.service_id,
+    pool_standing.blocked_until AS until
+   FROM public.pool_standing
+  WHERE (pool_standing.blocked_until > '-infinity'::timestamp with time zone);
+
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_email_taken UNIQUE (email);
 
@@ -773,8 +1077,38 @@ ALTER TABLE ONLY public.deposit
 ALTER TABLE ONLY public.deposit
     ADD CONSTRAINT deposit_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.earning
+    ADD CONSTRAINT earning_once_of_a_lease UNIQUE (lease_id);
+
+ALTER TABLE ONLY public.earning
+    ADD CONSTRAINT earning_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.exchange_rate
     ADD CONSTRAINT exchange_rate_pkey PRIMARY KEY (currency);
+
+ALTER TABLE ONLY public.gateway_device
+    ADD CONSTRAINT gateway_device_pkey PRIMARY KEY (gateway_id, device);
+
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_name_taken UNIQUE (name);
+
+ALTER TABLE ONLY public.gateway_outcome
+    ADD CONSTRAINT gateway_outcome_pkey PRIMARY KEY (gateway_id, day, outcome);
+
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.gateway_seen
+    ADD CONSTRAINT gateway_seen_pkey PRIMARY KEY (gateway_id, digest);
+
+ALTER TABLE ONLY public.gateway_sim
+    ADD CONSTRAINT gateway_sim_pkey PRIMARY KEY (gateway_id, key);
+
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_token_taken UNIQUE (token_digest);
+
+ALTER TABLE ONLY public.gateway_unmatched
+    ADD CONSTRAINT gateway_unmatched_pkey PRIMARY KEY (gateway_id, key);
 
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (account_id, key);
@@ -821,11 +1155,20 @@ ALTER TABLE ONLY public.mobile_operator
 ALTER TABLE ONLY public.number_ban
     ADD CONSTRAINT number_ban_pkey PRIMARY KEY (account_id, number_id);
 
+ALTER TABLE ONLY public.number_check
+    ADD CONSTRAINT number_check_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_taken UNIQUE (msisdn);
+
+ALTER TABLE ONLY public.payout
+    ADD CONSTRAINT payout_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.pool_blacklist
+    ADD CONSTRAINT pool_blacklist_pkey PRIMARY KEY (pool_id, service_id);
 
 ALTER TABLE ONLY public.pool
     ADD CONSTRAINT pool_name_taken UNIQUE (name);
@@ -833,17 +1176,44 @@ ALTER TABLE ONLY public.pool
 ALTER TABLE ONLY public.pool
     ADD CONSTRAINT pool_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.pool_standing
+    ADD CONSTRAINT pool_standing_pkey PRIMARY KEY (pool_id, country, service_id);
+
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_country_service_id_pool_id_key UNIQUE NULLS NOT DISTINCT (country, service_id, pool_id);
 
 ALTER TABLE ONLY public.public_message
     ADD CONSTRAINT public_message_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.quality_event
+    ADD CONSTRAINT quality_event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.quality
+    ADD CONSTRAINT quality_pkey PRIMARY KEY (pool_id, country, service_id, day);
+
 ALTER TABLE ONLY public.referral
     ADD CONSTRAINT referral_of_an_account PRIMARY KEY (referred_id);
 
 ALTER TABLE ONLY public.refresh_token
     ADD CONSTRAINT refresh_token_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY public.refund
+    ADD CONSTRAINT refund_once PRIMARY KEY (activation_id);
+
+ALTER TABLE ONLY public.remote_profile
+    ADD CONSTRAINT remote_key_in_taken UNIQUE (key_in_digest);
+
+ALTER TABLE ONLY public.remote_lease
+    ADD CONSTRAINT remote_lease_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.remote_offer
+    ADD CONSTRAINT remote_offer_pkey PRIMARY KEY (pool_id, country_name, service_name, operator_name);
+
+ALTER TABLE ONLY public.remote_profile
+    ADD CONSTRAINT remote_profile_pkey PRIMARY KEY (pool_id);
+
+ALTER TABLE ONLY public.remote_unknown_name
+    ADD CONSTRAINT remote_unknown_name_pkey PRIMARY KEY (pool_id, kind, name);
 
 ALTER TABLE ONLY public.rental_period
     ADD CONSTRAINT rental_period_pkey PRIMARY KEY (rental_id, ordinal);
@@ -909,7 +1279,13 @@ ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_available_id_key UNIQUE (available_id);
 
 ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_debt_id_key UNIQUE (debt_id);
+
+ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_held_id_key UNIQUE (held_id);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_pending_id_key UNIQUE (pending_id);
 
 ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_pkey PRIMARY KEY (account_id);
@@ -944,6 +1320,16 @@ CREATE INDEX deposit_due ON public.deposit USING btree (next_attempt_at) WHERE (
 
 CREATE INDEX deposit_refused ON public.deposit USING btree (id) WHERE (state = 'refused'::text);
 
+CREATE INDEX earning_by_account ON public.earning USING btree (account_id, earned_at);
+
+CREATE INDEX earning_due ON public.earning USING btree (due_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX gateway_by_pool ON public.gateway USING btree (pool_id);
+
+CREATE INDEX gateway_seen_by_age ON public.gateway_seen USING btree (seen_at);
+
+CREATE INDEX idempotency_open ON public.idempotency USING btree (lease_id) WHERE ((outcome IS NULL) AND (lease_id IS NOT NULL));
+
 CREATE INDEX idempotency_to_forget ON public.idempotency USING btree (created_at);
 
 CREATE INDEX identity_by_account ON public.identity USING btree (account_id);
@@ -968,6 +1354,14 @@ CREATE INDEX message_to_erase ON public.message USING btree (received_at) WHERE 
 
 CREATE INDEX number_ban_newest ON public.number_ban USING btree (account_id, country, banned_at DESC, number_id DESC) INCLUDE (msisdn);
 
+CREATE INDEX number_by_port ON public.number USING btree (pool_id, port) WHERE (listed AND (port <> msisdn));
+
+CREATE INDEX number_check_by_number ON public.number_check USING btree (number_id, id);
+
+CREATE INDEX number_check_due ON public.number_check USING btree (due_at) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX number_check_one_open ON public.number_check USING btree (number_id) WHERE (closed_at IS NULL);
+
 CREATE INDEX number_listed_by_pool ON public.number USING btree (pool_id) WHERE listed;
 
 CREATE INDEX number_operator_shelf ON public.number USING btree (pool_id, operator_id, "position", id) WHERE (available AND (operator_id IS NOT NULL));
@@ -977,6 +1371,10 @@ CREATE INDEX number_public ON public.number USING btree (country, published_at) 
 CREATE INDEX number_rent_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE (available AND rent);
 
 CREATE INDEX number_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE available;
+
+CREATE INDEX payout_by_account ON public.payout USING btree (account_id, id);
+
+CREATE INDEX payout_requested ON public.payout USING btree (id) WHERE (state = 'requested'::text);
 
 CREATE INDEX pool_by_supplier ON public.pool USING btree (supplier_id);
 
@@ -988,9 +1386,31 @@ CREATE INDEX public_message_to_erase ON public.public_message USING btree (recei
 
 CREATE INDEX public_message_to_forget ON public.public_message USING btree (received_at) WHERE (digest IS NOT NULL);
 
+CREATE INDEX quality_by_day ON public.quality USING btree (day);
+
 CREATE INDEX referral_by_referrer ON public.referral USING btree (referrer_id);
 
 CREATE INDEX refresh_token_by_session ON public.refresh_token USING btree (session_id);
+
+CREATE INDEX refund_by_time ON public.refund USING btree (refunded_at);
+
+CREATE INDEX remote_lease_by_asking ON public.remote_lease USING btree (pool_id, asked_at);
+
+CREATE INDEX remote_lease_by_lease ON public.remote_lease USING btree (lease_id);
+
+CREATE INDEX remote_lease_by_remote_id ON public.remote_lease USING btree (pool_id, remote_id);
+
+CREATE INDEX remote_lease_due ON public.remote_lease USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
+
+CREATE INDEX remote_lease_held ON public.remote_lease USING btree (pool_id) WHERE (state = 'held'::text);
+
+CREATE UNIQUE INDEX remote_lease_of_one_remote_id ON public.remote_lease USING btree (pool_id, remote_id) WHERE (state = ANY (ARRAY['held'::text, 'finishing'::text]));
+
+CREATE UNIQUE INDEX remote_lease_one_held ON public.remote_lease USING btree (lease_id) WHERE (state = ANY (ARRAY['asking'::text, 'held'::text]));
+
+CREATE INDEX remote_lease_problem ON public.remote_lease USING btree (changed_at) WHERE (problem IS NOT NULL);
+
+CREATE INDEX remote_offer_by_want ON public.remote_offer USING btree (country, service_id, pool_id);
 
 CREATE INDEX rental_by_account ON public.rental USING btree (account_id, id);
 
@@ -1011,6 +1431,8 @@ CREATE INDEX transfer_by_credit ON public.transfer USING btree (credit_id, id);
 CREATE INDEX transfer_by_debit ON public.transfer USING btree (debit_id, id);
 
 CREATE INDEX transfer_referral_income ON public.transfer USING btree (credit_id) INCLUDE (amount) WHERE (kind = 'referral'::text);
+
+CREATE INDEX transfer_referral_reversal ON public.transfer USING btree (debit_id) INCLUDE (amount) WHERE (kind = 'referral_reversal'::text);
 
 CREATE INDEX virtual_account_by_account ON public.virtual_account USING btree (account_id, id);
 
@@ -1055,6 +1477,30 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.deposit
     ADD CONSTRAINT deposit_virtual_account_id_fkey FOREIGN KEY (virtual_account_id) REFERENCES public.virtual_account(id);
 
+ALTER TABLE ONLY public.earning
+    ADD CONSTRAINT earning_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.wallet(account_id);
+
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.gateway_device
+    ADD CONSTRAINT gateway_device_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.gateway_outcome
+    ADD CONSTRAINT gateway_outcome_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.gateway_seen
+    ADD CONSTRAINT gateway_seen_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.gateway_sim
+    ADD CONSTRAINT gateway_sim_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.gateway_unmatched
+    ADD CONSTRAINT gateway_unmatched_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
 
@@ -1091,6 +1537,12 @@ ALTER TABLE ONLY public.number_ban
 ALTER TABLE ONLY public.number_ban
     ADD CONSTRAINT number_ban_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
 
+ALTER TABLE ONLY public.number_check
+    ADD CONSTRAINT number_check_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
+
+ALTER TABLE ONLY public.number_check
+    ADD CONSTRAINT number_check_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
 
@@ -1100,8 +1552,29 @@ ALTER TABLE ONLY public.number
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
 
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_proved_for_fkey FOREIGN KEY (proved_for) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.payout
+    ADD CONSTRAINT payout_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.wallet(account_id);
+
+ALTER TABLE ONLY public.pool_blacklist
+    ADD CONSTRAINT pool_blacklist_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.pool_blacklist
+    ADD CONSTRAINT pool_blacklist_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
 ALTER TABLE ONLY public.pool
     ADD CONSTRAINT pool_reserved_for_fkey FOREIGN KEY (reserved_for) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.pool_standing
+    ADD CONSTRAINT pool_standing_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.pool_standing
+    ADD CONSTRAINT pool_standing_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.pool_standing
+    ADD CONSTRAINT pool_standing_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
 
 ALTER TABLE ONLY public.pool
     ADD CONSTRAINT pool_supplier_id_fkey FOREIGN KEY (supplier_id) REFERENCES public.account(id);
@@ -1118,6 +1591,15 @@ ALTER TABLE ONLY public.price
 ALTER TABLE ONLY public.public_message
     ADD CONSTRAINT public_message_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
 
+ALTER TABLE ONLY public.quality
+    ADD CONSTRAINT quality_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.quality
+    ADD CONSTRAINT quality_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.quality
+    ADD CONSTRAINT quality_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
 ALTER TABLE ONLY public.referral
     ADD CONSTRAINT referral_referred_known FOREIGN KEY (referred_id) REFERENCES public.account(id);
 
@@ -1126,6 +1608,30 @@ ALTER TABLE ONLY public.referral
 
 ALTER TABLE ONLY public.refresh_token
     ADD CONSTRAINT refresh_token_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.session(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.refund
+    ADD CONSTRAINT refund_activation_id_fkey FOREIGN KEY (activation_id) REFERENCES public.activation(id);
+
+ALTER TABLE ONLY public.remote_lease
+    ADD CONSTRAINT remote_lease_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.remote_offer
+    ADD CONSTRAINT remote_offer_country_fkey FOREIGN KEY (country) REFERENCES public.country(iso2);
+
+ALTER TABLE ONLY public.remote_offer
+    ADD CONSTRAINT remote_offer_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.mobile_operator(id);
+
+ALTER TABLE ONLY public.remote_offer
+    ADD CONSTRAINT remote_offer_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.remote_offer
+    ADD CONSTRAINT remote_offer_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.remote_profile
+    ADD CONSTRAINT remote_profile_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
+
+ALTER TABLE ONLY public.remote_unknown_name
+    ADD CONSTRAINT remote_unknown_name_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES public.pool(id);
 
 ALTER TABLE ONLY public.rental
     ADD CONSTRAINT rental_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
@@ -1191,7 +1697,13 @@ ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_available_id_currency_fkey FOREIGN KEY (available_id, currency) REFERENCES public.ledger_account(id, currency);
 
 ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_debt_id_currency_fkey FOREIGN KEY (debt_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.wallet
     ADD CONSTRAINT wallet_held_id_currency_fkey FOREIGN KEY (held_id, currency) REFERENCES public.ledger_account(id, currency);
+
+ALTER TABLE ONLY public.wallet
+    ADD CONSTRAINT wallet_pending_id_currency_fkey FOREIGN KEY (pending_id, currency) REFERENCES public.ledger_account(id, currency);
 
 ALTER TABLE ONLY public.webhook_delivery
     ADD CONSTRAINT webhook_delivery_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import getpass
 import io
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from ipaddress import ip_network
+from typing import IO, Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import msgspec
@@ -20,15 +24,21 @@ from starlette.applications import Starlette
 from simyard import __version__
 from simyard.base import money, phone
 from simyard.base.clock import SystemClock
-from simyard.base.ids import DeliveryId, KeyId, PoolId
+from simyard.base.ids import ActivationId, DeliveryId, KeyId, PayoutId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
 from simyard.core.accounts.model import AccountState, AddAccount, IssueKey, Role, Scope
+from simyard.core.activations import refunds
+from simyard.core.activations.refunds import RefundActivation
 from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.catalog.model import Country, Service
+from simyard.core.checks import service as checks
+from simyard.core.checks.model import NumberCheck
+from simyard.core.earnings import service as earnings
+from simyard.core.earnings.model import EarningsOf, Payout, PayoutState, RequestPayout
 from simyard.core.funding import service as funding
 from simyard.core.funding.model import (
     CreateVirtualAccount,
@@ -38,15 +48,21 @@ from simyard.core.funding.model import (
     SandboxPayment,
     VirtualAccount,
 )
+from simyard.core.gateways import service as gateways
+from simyard.core.gateways.model import AddGateway, Gateway, GatewayView
 from simyard.core.logins import rules as login_rules
 from simyard.core.logins import service as logins
 from simyard.core.messages import lines
 from simyard.core.numbers import service as numbers
 from simyard.core.pools import service as pools
-from simyard.core.pools.model import AddPool, PoolKind
+from simyard.core.pools.model import AddPool, FilterSide, PoolKind
 from simyard.core.pricing import service as pricing
 from simyard.core.public_numbers import service as public_numbers
+from simyard.core.quality import service as quality
+from simyard.core.quality.model import Quality, QualityOf
 from simyard.core.referrals import service as referrals
+from simyard.core.remote import service as remote
+from simyard.core.remote.model import Problem, Profile, ProfileView, SetProfile, UnknownName
 from simyard.core.rentals import service as rentals
 from simyard.core.rentals.model import LookAtRentals, Rental
 from simyard.core.wallet import service as wallet
@@ -61,6 +77,12 @@ from simyard.edge import serve as serving
 from simyard.edge.dialects import codes
 from simyard.edge.dialects.daisysim import webhook as daisysim_webhook
 from simyard.edge.dialects.onlinesim import webhook as onlinesim_webhook
+from simyard.edge.gateways import endpoints as gateway_endpoints
+from simyard.edge.gateways import generic as generic_gateway
+from simyard.edge.gateways import goip
+from simyard.edge.gateways import hook as gateway_hook_program
+from simyard.edge.gateways.kinds import KINDS
+from simyard.edge.gateways.wire import Kind, Signing
 from simyard.settings import Settings, SettingsInvalid
 
 T = TypeVar("T")
@@ -76,6 +98,8 @@ _SENTENCES = {
     Refused.UNKNOWN_ACCOUNT: "There is no account {email}.",
     Refused.POOL_TAKEN: "A pool named {name} exists already.",
     Refused.UNKNOWN_POOL: "There is no pool {pool}.",
+    Refused.UNKNOWN_GATEWAY: "There is no gateway named {name}.",
+    Refused.GATEWAY_TAKEN: "A gateway named {name} exists already.",
     Refused.REFERENCE_TAKEN: "This reference was booked before; nothing was moved.",
     Refused.WRONG_KEY: "The account has no key {key_id}.",
     Refused.UNKNOWN_NUMBER: "No supplier has reported the number {number}.",
@@ -85,6 +109,10 @@ _SENTENCES = {
     Refused.UNKNOWN_BANK: "No virtual account can be opened at the bank {bank}; see: simyard funding banks",
     Refused.TOO_MANY_ACCOUNTS: "The wallet has {most} virtual accounts, which is the most it may have.",
     Refused.CURRENCY_MISMATCH: "The wallet is in {currency}, and the accounts would be in {wanted}.",
+    Refused.UNKNOWN_PAYOUT: "There is no payout {payout} that is still open.",
+    Refused.UNKNOWN_LEASE: "There is no activation {lease}.",
+    Refused.INSUFFICIENT_FUNDS: "The wallet has less than that to spend.",
+    Refused.NOT_SOLD: "Nothing was paid for {lease}, so there is nothing to give back.",
     Refused.UNKNOWN_DEPOSIT: "There is no refused deposit {reference}.",
     Refused.UPSTREAM_FAILED: "The provider {provider} did not do it; the log says why.",
     Refused.MALFORMED: "The {field} is not valid.",
@@ -99,6 +127,33 @@ class Build(Protocol):
     def __call__(self, settings: Settings, url: str, *, with_workers: bool) -> Starlette: ...
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerTrial:
+    """What a partner is to be tried with. `currency` is what its supplier is paid in; no `listen`: its pushes are not
+    tried."""
+
+    amount: int
+    currency: str
+    country: str | None
+    service_id: int | None
+    listen: tuple[str, int] | None
+    seconds: float
+
+
+class TryPartner(Protocol):
+    """Tries a partner's server and says what came of each thing that was tried: its name, the outcome, what there is to
+    say. `prompt` is for what a person has to do meanwhile. Whether nothing failed."""
+
+    async def __call__(
+        self,
+        profile: Profile,
+        trial: PartnerTrial,
+        *,
+        tell: Callable[[str, str, str], None],
+        prompt: Callable[[str], None],
+    ) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Wiring:
     """What the application hands to its command line, which lies below it."""
@@ -106,6 +161,10 @@ class Wiring:
     prepare: Callable[[str], Coroutine[None, None, list[str]]]
     build: Build
     funding: Callable[[Settings, Database], Funding]
+    # Raises ValueError, with what there is, for a profile its protocol cannot use.
+    check_profile: Callable[[Profile], None]
+    # Raises ValueError for a profile it cannot try.
+    try_partner: TryPartner
 
 
 def main(obj: Wiring) -> None:
@@ -299,6 +358,21 @@ def _currency(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 AMOUNT, SERVICE, COUNTRY = _Amount(), _ServiceName(), _CountryName()
+
+
+class _Switch(click.ParamType[tuple[str, str]]):
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        name, equals, of = str(value).partition("=")
+        if not name.strip() or not equals:
+            self.fail(f"{value!r} is not of the form name=value", param, ctx)
+        return name.strip(), of.strip()
+
+
+SWITCH = _Switch()
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -777,12 +851,172 @@ def ledger_verify(as_json: bool) -> None:
         raise SystemExit(1)
 
 
+@cli.command("earnings")
+@click.argument("email")
+@click.option(
+    "--from", "since", type=_Moment(ends=False), help="First day (UTC), or moment; default: the beginning."
+)
+@click.option("--until", type=_Moment(ends=True), help="Last day (UTC), or the moment it ends; default: now.")
+@_json
+def earnings_command(email: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+    """Show what a supplier earned, day by day, and what of it is pending, available or owed."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email)
+        return await earnings.report(tx, EarningsOf(owner.id, since, until))
+
+    found = _run(work)
+    standing = {
+        "available": money.format_amount(found.available),
+        "pending": money.format_amount(found.pending),
+        "debt": money.format_amount(found.debt),
+    }
+    if as_json:
+        days = [
+            {
+                "day": one.day,
+                "leases": one.leases,
+                "earned": money.format_amount(one.earned),
+                "reversed_leases": one.reversed_leases,
+                "reversed": money.format_amount(one.reversed),
+            }
+            for one in found.days
+        ]
+        _print_json({"currency": found.currency, **standing, "days": days})
+        return
+    for one in found.days:
+        earned = money.format_amount(one.earned)
+        back = money.format_amount(one.reversed)
+        click.echo(
+            f"{one.day}\t{one.leases} leases\t{earned} {found.currency}\t{one.reversed_leases} taken back\t{back}"
+        )
+    shown = ", ".join(f"{word} {amount}" for word, amount in standing.items())
+    click.echo(f"{email}: {shown} {found.currency}")
+
+
+@cli.command("refund")
+@click.argument("lease", type=int)
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@_json
+def refund_command(lease: int, reason: str, as_json: bool) -> None:
+    """Pay the price of a sold activation back, and take the supplier's earning, cashback and referral back."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        command = RefundActivation(ActivationId(lease), reason, now)
+        return await refunds.refund(tx, command, actor=_actor())
+
+    done = _run(work)
+    amount = money.format_amount(done.amount)
+    owed = {str(account_id): money.format_amount(debt) for account_id, debt in done.owed.items()}
+    if as_json:
+        _print_json({"lease": lease, "amount": amount, "currency": done.currency, "owed": owed})
+        return
+    click.echo(f"The buyer of {lease} got {amount} {done.currency} back.")
+    for account_id, debt in owed.items():
+        click.echo(f"Account {account_id} had too little for its share and owes {debt}.")
+
+
+@cli.group("payout")
+def payout_group() -> None:
+    """Payouts of earnings: request, list, paid, reject."""
+
+
+@payout_group.command("request")
+@click.argument("email")
+@click.argument("amount", type=AMOUNT)
+@click.option("--method", required=True, help="Where the money is to go.")
+@_json
+def payout_request(email: str, amount: int, method: str, as_json: bool) -> None:
+    """Ask, for a supplier, for money to be paid out. It is held until you say that it was paid or reject it."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email)
+        return await earnings.request_payout(tx, RequestPayout(owner.id, amount, method, now))
+
+    _show_payouts([_run(work)], as_json)
+
+
+@payout_group.command("list")
+@click.option("--account", "email", help="Only those of this account.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in PayoutState]), help="Only those in this state."
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_json
+def payout_list(email: str | None, state: str | None, limit: int, as_json: bool) -> None:
+    """Show payouts, newest first."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        owner = await accounts.find_account(tx, email) if email else None
+        wanted = PayoutState(state) if state else None
+        return await earnings.payouts(tx, account_id=owner.id if owner else None, state=wanted, limit=limit)
+
+    _show_payouts(_run(work), as_json)
+
+
+@payout_group.command("paid")
+@click.argument("payout_id", metavar="PAYOUT", type=int)
+@click.option("--note", help="The bank's reference.")
+@_json
+def payout_paid(payout_id: int, note: str | None, as_json: bool) -> None:
+    """Record that the money of a payout has left."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await earnings.pay_out(tx, PayoutId(payout_id), note=note, actor=_actor(), now=now)
+
+    _show_payouts([_run(work)], as_json)
+
+
+@payout_group.command("reject")
+@click.argument("payout_id", metavar="PAYOUT", type=int)
+@click.option("--reason", required=True, help="Why; its owner sees it.")
+@_json
+def payout_reject(payout_id: int, reason: str, as_json: bool) -> None:
+    """Give the money of a payout back to its wallet."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await earnings.reject_payout(tx, PayoutId(payout_id), reason=reason, actor=_actor(), now=now)
+
+    _show_payouts([_run(work)], as_json)
+
+
+def _show_payouts(shown: Sequence[Payout], as_json: bool) -> None:
+    facts = [
+        {
+            "id": one.id,
+            "email": one.email,
+            "amount": money.format_amount(one.amount),
+            "currency": one.currency,
+            "method": one.method,
+            "state": one.state.value,
+            "note": one.note,
+            "requested_at": one.requested_at,
+            "closed_at": one.closed_at,
+        }
+        for one in shown
+    ]
+    if as_json:
+        _print_json(facts)
+        return
+    for one in shown:
+        amount = f"{money.format_amount(one.amount)} {one.currency}"
+        parts = (
+            f"{one.requested_at:%Y-%m-%d %H:%M}",
+            one.email,
+            amount,
+            one.state,
+            one.method,
+            one.note or "",
+        )
+        click.echo("\t".join((str(one.id), *parts)))
+
+
 # Supply
 
 
 @cli.group()
 def pool() -> None:
-    """Pools: add, consent, enable, disable, rent."""
+    """Pools: add, profile, problems, names, consent, enable, disable, rent."""
 
 
 @pool.command("add")
@@ -798,8 +1032,19 @@ def pool() -> None:
     "--country", "countries", type=COUNTRY, multiple=True, help="Sandbox: countries to stock; default US."
 )
 @click.option("--consent", default=_CONSENT, help="The supplier's consent statement, in his words.")
+@click.option("--protocol", help="Partner and upstream pools: what the other server speaks.")
 @click.option("--url", help="Partner and upstream pools: the other server's address.")
 @click.option("--key", "remote_key", help="Partner and upstream pools: the key for the other server.")
+@click.option(
+    "--key-in", help="Partner pools: the key its own requests carry, when it is no API key of its supplier."
+)
+@click.option(
+    "--switch",
+    "switches",
+    type=SWITCH,
+    multiple=True,
+    help="Partner and upstream pools: name=value; repeatable.",
+)
 @_json
 def pool_add(
     name: str,
@@ -810,24 +1055,31 @@ def pool_add(
     rent: bool,
     countries: tuple[Country, ...],
     consent: str,
+    protocol: str | None,
     url: str | None,
     remote_key: str | None,
+    key_in: str | None,
+    switches: tuple[tuple[str, str], ...],
     as_json: bool,
 ) -> None:
     """Set up a source of numbers.
 
     The consent of the numbers' owners is recorded with it: by default the operator's own statement, shown here.
     """
-    if kind in (PoolKind.PARTNER, PoolKind.UPSTREAM):
-        raise click.ClickException(f"this version cannot ask other servers yet: {kind} pools come later")
-    if url is not None or remote_key is not None:
-        raise click.ClickException(f"--url and --key are for partner and upstream pools, not {kind}")
+    is_remote = kind in remote.KINDS
+    if is_remote and (protocol is None or url is None or remote_key is None):
+        raise click.ClickException(f"a pool of kind {kind} needs --protocol, --url and --key")
+    if not is_remote and (protocol or url or remote_key or key_in or switches):
+        raise click.ClickException(
+            f"--protocol, --url, --key, --key-in and --switch are for partner and upstream pools, not {kind}"
+        )
+    check_profile = click.get_current_context().obj.check_profile
     settings = Settings.from_environment()
 
     async def work(tx: Tx, now: datetime) -> Any:
         supplier = await accounts.find_account(tx, supplier_email) if supplier_email else None
-        if supplier is None and kind == PoolKind.DIRECT:
-            raise click.ClickException("a direct pool needs --supplier EMAIL")
+        if supplier is None and kind in (PoolKind.DIRECT, PoolKind.PARTNER):
+            raise click.ClickException(f"a {kind} pool needs --supplier EMAIL")
         if supplier is not None and supplier.role is not Role.SUPPLIER:
             raise click.ClickException(f"{supplier.email} is a {supplier.role}, not a supplier")
         percent = settings.supplier_share_percent if share is None else share
@@ -843,6 +1095,9 @@ def pool_add(
         added = await pools.add_pool(tx, command, actor=_actor(), now=now)
         if added.kind is PoolKind.SANDBOX:
             await sandbox.stock(tx, added, [one.iso2 for one in countries] or ["US"])
+        if protocol is not None and url is not None and remote_key is not None:
+            profile = SetProfile(added.id, protocol, url, remote_key, dict(switches), key_in)
+            await _set_profile(tx, check_profile, profile, now)
         return added
 
     added = _run(work)
@@ -851,6 +1106,202 @@ def pool_add(
     else:
         click.echo(f"Added {added.kind} pool {added.name} with id {added.id}.")
         click.echo(f"Consent on record: {consent}")
+
+
+async def _set_profile(
+    tx: Tx, check_profile: Callable[[Profile], None], wanted: SetProfile, now: datetime
+) -> None:
+    try:
+        check_profile(Profile(wanted.pool_id, wanted.protocol, wanted.url, wanted.key, wanted.switches))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    await remote.set_profile(tx, wanted, actor=_actor(), now=now)
+
+
+@pool.command("profile")
+@click.argument("pool_id", type=int)
+@click.option("--protocol", help="What the other server speaks.")
+@click.option("--url", help="The other server's address.")
+@click.option("--key", "remote_key", help="The key for the other server.")
+@click.option("--key-in", help="The key its own requests carry.")
+@click.option(
+    "--switch",
+    "switches",
+    type=SWITCH,
+    multiple=True,
+    help="name=value; name= takes it out; repeatable. The others stay.",
+)
+@_json
+def pool_profile(
+    pool_id: int,
+    protocol: str | None,
+    url: str | None,
+    remote_key: str | None,
+    key_in: str | None,
+    switches: tuple[tuple[str, str], ...],
+    as_json: bool,
+) -> None:
+    """Show how a partner or upstream pool is spoken to and how it fares, without its keys; or change it."""
+    check_profile = click.get_current_context().obj.check_profile
+    settings = Settings.from_environment()
+
+    async def work(tx: Tx, now: datetime) -> ProfileView:
+        view = await remote.profile_of(tx, PoolId(pool_id), settings.base_currency)
+        if protocol or url or remote_key or key_in or switches:
+            was = view.profile
+            chosen = {name: value for name, value in {**was.switches, **dict(switches)}.items() if value}
+            wanted = SetProfile(
+                was.pool_id, protocol or was.protocol, url or was.url, remote_key or was.key, chosen, key_in
+            )
+            await _set_profile(tx, check_profile, wanted, now)
+            view = await remote.profile_of(tx, PoolId(pool_id), settings.base_currency)
+        return view
+
+    view = _run(work)
+    now = SystemClock().now()
+    facts: dict[str, object] = {
+        "pool": str(pool_id),
+        "name": view.pool_name,
+        "kind": view.kind,
+        "protocol": view.profile.protocol,
+        "url": view.profile.url,
+        "switches": dict(view.profile.switches),
+        "online": view.online_until is not None and view.online_until > now,
+        "stocked_at": view.stocked_at,
+        "stock_problem": view.stock_problem,
+        "balance": None if view.balance is None else money.format_amount(view.balance),
+        "failures_in_a_row": view.failures,
+        "left_alone": view.open_until is not None and view.open_until > now,
+        "last_failure": view.failure,
+        "last_failure_at": view.failed_at,
+    }
+    if as_json:
+        _print_json(facts)
+        return
+    for name, value in facts.items():
+        shown = " ".join(f"{one}={of}" for one, of in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name}\t{'' if shown is None else shown}")
+
+
+@pool.command("problems")
+@click.option("--pool", "pool_id", type=int, help="Of this pool only.")
+@click.option("--clear", type=int, help="You have seen to the problem with this id.")
+@_json
+def pool_problems(pool_id: int | None, clear: int | None, as_json: bool) -> None:
+    """Show what partners and upstreams were never told or never answered, and what of it may have to be put right by hand."""
+
+    async def work(tx: Tx, now: datetime) -> list[Problem]:
+        if clear is not None:
+            await remote.clear_problem(tx, clear, actor=_actor(), now=now)
+        return await remote.list_problems(tx, None if pool_id is None else PoolId(pool_id))
+
+    found = _run(work)
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        click.echo(
+            f"{one.id}\tpool {one.pool_id} {one.pool_name}\tlease {one.lease_id}\t{one.remote_id or '-'}"
+            f"\tasked {one.asked_at:%Y-%m-%d %H:%M:%S}\t{one.problem}"
+        )
+
+
+@pool.command("names")
+@click.option("--pool", "pool_id", type=int, help="Of this pool only.")
+@_json
+def pool_names(pool_id: int | None, as_json: bool) -> None:
+    """Show the names of countries, services and operators in stock reports that nobody here knows."""
+
+    async def work(tx: Tx, now: datetime) -> list[UnknownName]:
+        return await remote.unknown_names(tx, None if pool_id is None else PoolId(pool_id))
+
+    found = _run(work)
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        click.echo(f"pool {one.pool_id}\t{one.kind}\t{one.name}\tin {one.count} reports")
+
+
+class _Listen(click.ParamType[tuple[str, int]]):
+    name = "host:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not port.isdecimal() or not 0 <= int(port) < 65536:
+            self.fail("give a host and a port, such as 0.0.0.0:8080", param, ctx)
+        return host.strip("[]") or "0.0.0.0", int(port)
+
+
+@pool.command("test")
+@click.argument("pool_id", type=int)
+@click.option(
+    "--country", type=COUNTRY, help="Order a number of this country; default: where most are in stock."
+)
+@click.option("--service", type=SERVICE, help="Order it for this service.")
+@click.option("--amount", type=AMOUNT, default="1", help="What the partner is told that he earns; default 1.")
+@click.option(
+    "--listen",
+    type=_Listen(),
+    help="Try pushes too: the partner must push to this address meanwhile, and you send an SMS to the number shown.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 3600),
+    default=120,
+    show_default=True,
+    help="How long the SMS is waited for.",
+)
+@_json
+def pool_test(
+    pool_id: int,
+    country: Country | None,
+    service: Service | None,
+    amount: int,
+    listen: tuple[str, int] | None,
+    seconds: int,
+    as_json: bool,
+) -> None:
+    """Try a partner's server before its numbers are sold: stock, numbers, excluded prefixes, ends, pushes.
+
+    It is asked for real numbers, which are given back. Exit code 1 when something is not as it must be.
+    """
+    try_partner: TryPartner = click.get_current_context().obj.try_partner
+    settings = Settings.from_environment()
+    checks: list[dict[str, str]] = []
+
+    def tell(name: str, outcome: str, detail: str) -> None:
+        checks.append({"name": name, "outcome": outcome, "detail": detail})
+        if not as_json:
+            click.echo(f"{outcome}\t{name}" + (f": {detail}" if detail else ""))
+
+    async def work(database: Database) -> bool:
+        async with database.transaction() as tx:
+            view = await remote.profile_of(tx, PoolId(pool_id), settings.base_currency)
+            supplier_id = view.profile.supplier_id
+            balance = None if supplier_id is None else await wallet.balance(tx, supplier_id)
+        trial = PartnerTrial(
+            amount,
+            settings.base_currency if balance is None else balance.currency,
+            country.iso2 if country else None,
+            service.id if service else None,
+            listen,
+            seconds,
+        )
+        # What a person has to do is no part of the answer.
+        prompt = partial(click.echo, err=True)
+        try:
+            return await try_partner(view.profile, trial, tell=tell, prompt=prompt)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+
+    passed = _run_in_steps(work)
+    if as_json:
+        _print_json({"passed": passed, "checks": checks})
+    if not passed:
+        raise SystemExit(1)
 
 
 @pool.command("consent")
@@ -897,6 +1348,100 @@ def pool_rent(pool_id: int, allowed: str) -> None:
     click.echo(f"Pool {pool_id} rents {'numbers' if allowed == 'on' else 'nothing'} out.")
 
 
+@pool.command("blacklist")
+@click.argument("pool_id", metavar="POOL", type=int)
+@click.argument("services", metavar="SERVICE", type=SERVICE, nargs=-1)
+@click.option("--remove", is_flag=True, help="Sell them again.")
+@_json
+def pool_blacklist(pool_id: int, services: Sequence[Service], remove: bool, as_json: bool) -> None:
+    """Have a pool not sell services, and their SMS not delivered to its activations; without services: show which."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        for one in services:
+            await pools.set_blacklisted(
+                tx, PoolId(pool_id), one.id, blacklisted=not remove, actor=_actor(), now=now
+            )
+        return await pools.blacklisted(tx, PoolId(pool_id))
+
+    slugs = [load_catalog().service_at(one).slug for one in _run(work)]
+    if as_json:
+        _print_json(slugs)
+    else:
+        click.echo(f"Pool {pool_id} does not sell: {', '.join(slugs) or 'nothing is left out'}.")
+
+
+@pool.command("filter")
+@click.argument("pool_id", metavar="POOL", type=int)
+@click.argument("side", type=click.Choice([side.value for side in FilterSide]))
+def pool_filter(pool_id: int, side: str) -> None:
+    """Say who tells messages of other services from those of the ordered one: ours, or the partner."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await pools.set_filter_side(tx, PoolId(pool_id), FilterSide(side), actor=_actor(), now=now)
+
+    _run(work)
+    who = "we tell" if side == FilterSide.OURS else "its supplier tells"
+    click.echo(f"Pool {pool_id}: {who} messages of other services apart.")
+
+
+@pool.command("forgive")
+@click.argument("pool_id", metavar="POOL", type=int)
+def pool_forgive(pool_id: int) -> None:
+    """Sell a pool's offers again that were blocked, or put behind others, for their quality."""
+
+    async def work(tx: Tx, now: datetime) -> int:
+        return await quality.forgive(tx, PoolId(pool_id), actor=_actor(), now=now)
+
+    click.echo(f"{_run(work)} offers of pool {pool_id} are sold as any others again.")
+
+
+@cli.command("quality")
+@click.option("--pool", "pool_id", type=int, help="Only this pool.")
+@click.option("--days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How far back.")
+@_json
+def quality_command(pool_id: int | None, days: int, as_json: bool) -> None:
+    """Show how good what pools sell is: orders, deliveries, times, messages turned away, blocks."""
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        since = (now - timedelta(days=days)).date()
+        return await quality.report(
+            tx, QualityOf(since, now, pool_id=None if pool_id is None else PoolId(pool_id))
+        )
+
+    found = _run(work)
+    if as_json:
+        _print_json([_quality_facts(one) for one in found])
+        return
+    for one in found:
+        facts = _quality_facts(one)
+        shown = (f"{name} {value}" for name, value in facts.items() if value not in (None, 0))
+        click.echo("  ".join(shown))
+
+
+def _quality_facts(one: Quality) -> dict[str, object]:
+    counts = one.counts
+    return {
+        "pool": one.pool_id,
+        "name": one.pool_name,
+        "country": one.country,
+        "service": load_catalog().service_at(one.service_id).slug,
+        "issued": counts.issued,
+        "delivered": counts.delivered,
+        "canceled": counts.canceled,
+        "expired": counts.expired,
+        "no_number": counts.failed,
+        "prohibited": counts.prohibited,
+        "other_service": counts.other_service,
+        "unrecognised": counts.unrecognised,
+        "blacklisted": counts.blacklisted,
+        "seconds_mean": None if one.seconds_mean is None else round(one.seconds_mean, 1),
+        "seconds_median": None if one.seconds_median is None else round(one.seconds_median, 1),
+        "seconds_p90": None if one.seconds_p90 is None else round(one.seconds_p90, 1),
+        "blocked_until": one.blocked_until,
+        "poor_until": one.poor_until,
+    }
+
+
 @cli.group()
 def number() -> None:
     """Numbers: block, unblock, publish, withdraw."""
@@ -924,6 +1469,67 @@ def _number_switch(name: str, blocked: bool, help_text: str) -> None:
 
 _number_switch("block", True, "Take a number off sale, whatever its supplier reports; an open lease runs on.")
 _number_switch("unblock", False, "Let a blocked number be sold again.")
+
+
+@number.command("check")
+@click.argument("msisdn", metavar="NUMBER")
+@click.option(
+    "--minutes", type=click.IntRange(1, 1440), default=30, show_default=True, help="How long it may take."
+)
+@_json
+def number_check(msisdn: str, minutes: int, as_json: bool) -> None:
+    """Have a supplier prove that a number is his: send the text that is printed to it, by another network.
+
+    Until it has come in, or the time is over, nobody else gets the number.
+    """
+    number = _e164(msisdn)
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        try:
+            return await checks.start(tx, number, seconds=minutes * 60, actor=_actor(), now=now)
+        except Refusal as refusal:
+            if refusal.reason is Refused.NUMBER_IN_USE:
+                raise click.ClickException(f"{number} is in use; try again later.") from refusal
+            raise
+
+    found = _run(work)
+    if as_json:
+        _print_json(_check_facts(found))
+    else:
+        click.echo(f"Send this to {number} before {found.due_at:%H:%M} UTC: {found.challenge}")
+
+
+@number.command("checks")
+@click.argument("msisdn", metavar="NUMBER", required=False)
+@_json
+def number_checks(msisdn: str | None, as_json: bool) -> None:
+    """Show how checks of numbers went, newest first."""
+    number = None if msisdn is None else _e164(msisdn)
+
+    async def work(tx: Tx, now: datetime) -> Any:
+        return await checks.checks(tx, number)
+
+    found = _run(work)
+    if as_json:
+        _print_json([_check_facts(one) for one in found])
+        return
+    for one in found:
+        parts = (f"{one.started_at:%Y-%m-%d %H:%M}", one.msisdn, f"pool {one.pool_id}", one.state)
+        click.echo("\t".join((*parts, one.challenge if one.closed_at is None else "")))
+
+
+def _check_facts(one: NumberCheck) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "number": one.msisdn,
+        "pool": one.pool_id,
+        "challenge": one.challenge,
+        "state": one.state.value,
+        "due_at": one.due_at,
+        "started_at": one.started_at,
+        "proved_at": one.proved_at,
+        "closed_at": one.closed_at,
+    }
 
 
 @number.command("publish")
@@ -1257,6 +1863,356 @@ def webhook_replay(email: str, delivery_id: int | None, failed: bool) -> None:
         return 1
 
     click.echo(f"{_run(work)} to be sent again.")
+
+
+# Gateways
+
+
+@cli.group()
+def gateway() -> None:
+    """Gateways: add, list, show, map, unmap, on, off, address, remove, hook, goip."""
+
+
+def _time_zone(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise click.BadParameter("use a name such as Europe/Stockholm or UTC") from error
+    return value
+
+
+def _networks(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(value.strip(), strict=False)) for value in values)
+    except ValueError as error:
+        raise click.BadParameter("use addresses or networks such as 10.0.0.9 or 10.0.0.0/24") from error
+
+
+def _template(
+    kind: Kind,
+    fields: tuple[str, ...],
+    each: str | None,
+    packed: bool,
+    header_block: bool,
+    answer: str | None,
+    preset: str | None,
+) -> dict[str, Any]:
+    """The options of a gateway, checked by its kind."""
+    options: dict[str, Any] = dict(generic_gateway.PRESETS[preset]) if preset else {}
+    if fields:
+        named = dict(field.partition("=")[::2] for field in fields)
+        options["fields"] = {**options.get("fields", {}), **named}
+    given = {"each": each, "base64": packed or None, "header_block": header_block or None, "answer": answer}
+    options |= {name: value for name, value in given.items() if value is not None}
+    problem = kind.check_options(options)
+    if problem is not None:
+        raise click.ClickException(f"{kind.name}: {problem}")
+    return options
+
+
+def _secret(kind: Kind, secret: str | None, unsigned: bool) -> str | None:
+    if secret is not None and kind.signing is Signing.NEVER:
+        raise click.ClickException(f"{kind.title} cannot sign; name its addresses with --allow instead")
+    if secret is not None and unsigned:
+        raise click.UsageError("give either --secret or --unsigned")
+    if secret is None and kind.signing is Signing.ALWAYS and not unsigned:
+        return secrets.token_urlsafe(24)
+    return secret
+
+
+def _print_set_up(added: Gateway, token: str, base_url: str) -> None:
+    url = base_url.rstrip("/") + gateway_endpoints.path(added.kind, token)
+    click.echo(f"The secret address of {added.name}, shown only now:")
+    click.echo(f"  {url}")
+    click.echo()
+    for line in KINDS[added.kind].set_up(url, added.secret):
+        click.echo(line)
+
+
+_base_url = click.option(
+    "--base-url",
+    default="https://YOUR-HOST",
+    show_default=True,
+    help="This server's address as the gateway reaches it; only printed.",
+)
+
+
+@gateway.command("add")
+@click.argument("name")
+@click.option("--kind", "kind_name", type=click.Choice(list(KINDS)), required=True)
+@click.option("--pool", "pool_id", type=int, required=True, help="The direct pool its numbers are in.")
+@click.option(
+    "--allow", "networks", multiple=True, callback=_networks, help="Address or network it calls from."
+)
+@click.option("--secret", help="What it signs with; one is made when left out, for kinds that sign.")
+@click.option(
+    "--unsigned", is_flag=True, help="Believe it without signatures: its address is the only secret."
+)
+@click.option("--zone", default="UTC", show_default=True, callback=_time_zone, help="Of its clock.")
+@click.option("--country", type=COUNTRY, help="Of the numbers it writes without a calling code.")
+@click.option(
+    "--field", "fields", multiple=True, help="generic: NAME=json:PATH, form:, query:, header: or body."
+)
+@click.option("--each", help="generic: path of the list that holds a message in each element.")
+@click.option("--base64", "packed", is_flag=True, help="generic: texts are in base64.")
+@click.option("--header-block", is_flag=True, help="generic: texts come behind lines about them.")
+@click.option("--stock", is_flag=True, help="Its reports of SIMs put numbers on sale and take them off.")
+@click.option("--answer", help="generic: what it wants to be answered; OK when left out.")
+@click.option(
+    "--preset", type=click.Choice(sorted(generic_gateway.PRESETS)), help="generic: a known template."
+)
+@_base_url
+@_json
+def gateway_add(
+    name: str,
+    kind_name: str,
+    pool_id: int,
+    networks: tuple[str, ...],
+    secret: str | None,
+    unsigned: bool,
+    zone: str,
+    country: Country | None,
+    fields: tuple[str, ...],
+    each: str | None,
+    packed: bool,
+    header_block: bool,
+    stock: bool,
+    answer: str | None,
+    preset: str | None,
+    base_url: str,
+    as_json: bool,
+) -> None:
+    """Let a box or an app hand in the messages of a direct pool. Prints its secret address and how to set it up."""
+    kind = KINDS[kind_name]
+    if stock and not kind.reports_sims:
+        raise click.ClickException(f"{kind.title} does not report which SIMs work")
+    command = AddGateway(
+        name=name,
+        kind=kind.name,
+        pool_id=PoolId(pool_id),
+        secret=_secret(kind, secret, unsigned),
+        networks=networks,
+        time_zone=zone,
+        country=country.iso2 if country else None,
+        options=_template(kind, fields, each, packed, header_block, answer, preset),
+        stocks=stock,
+    )
+
+    async def work(tx: Tx, now: datetime) -> tuple[Gateway, str]:
+        return await gateways.add_gateway(tx, command, actor=_actor(), now=now)
+
+    added, token = _run(work)
+    if as_json:
+        address = gateway_endpoints.path(added.kind, token)
+        _print_json({"id": added.id, "path": address, "secret": added.secret})
+        return
+    _print_set_up(added, token, base_url)
+
+
+@gateway.command("list")
+@_json
+def gateway_list(as_json: bool) -> None:
+    """Show all gateways, and when each last called."""
+
+    async def work(tx: Tx, now: datetime) -> list[Gateway]:
+        return await gateways.list_gateways(tx)
+
+    found = _run(work)
+    if as_json:
+        _print_json([_gateway_facts(one) for one in found])
+        return
+    for one in found:
+        seen = f"{one.last_seen_at:%Y-%m-%d %H:%M} UTC" if one.last_seen_at else "never"
+        click.echo(
+            f"{one.name}\t{one.kind}\tpool {one.pool_id}\t{'on' if one.enabled else 'off'}\tlast call {seen}"
+        )
+
+
+def _gateway_facts(one: Gateway) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "kind": one.kind,
+        "pool": str(one.pool_id),
+        "enabled": one.enabled,
+        "signed": one.secret is not None,
+        "stocks": one.stocks,
+        "networks": one.networks,
+        "time_zone": one.time_zone,
+        "last_seen_at": one.last_seen_at,
+    }
+
+
+@gateway.command("show")
+@click.argument("name")
+@_json
+def gateway_show(name: str, as_json: bool) -> None:
+    """Show a gateway: which number each SIM is, SIMs nobody knows, and what became of a week's messages."""
+
+    async def work(tx: Tx, now: datetime) -> GatewayView:
+        return await gateways.view(tx, name, now=now)
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            {
+                **_gateway_facts(found.gateway),
+                "devices": found.devices,
+                "sims": [
+                    {
+                        "key": one.key,
+                        "number": one.msisdn,
+                        "learnt": one.learnt,
+                        "contradicted": one.contradicted,
+                    }
+                    for one in found.sims
+                ],
+                "unmatched": [
+                    {
+                        "key": one.key,
+                        "count": one.count,
+                        "first_seen_at": one.first_seen_at,
+                        "last_seen_at": one.last_seen_at,
+                    }
+                    for one in found.unmatched
+                ],
+                "messages": found.outcomes,
+            }
+        )
+        return
+    one = found.gateway
+    seen = f"{one.last_seen_at:%Y-%m-%d %H:%M} UTC" if one.last_seen_at else "never"
+    click.echo(f"{one.name}: {KINDS[one.kind].title if one.kind in KINDS else one.kind}, pool {one.pool_id}")
+    click.echo(
+        f"  {'on' if one.enabled else 'off'}, last call {seen}, from {', '.join(one.networks) or 'anywhere'}"
+    )
+    for outcome, count in found.outcomes.items():
+        click.echo(f"  {count} {outcome} in 7 days")
+    _print_sims(found)
+    for unknown in found.unmatched:
+        click.echo(
+            f"  {unknown.key}\tno number known: {unknown.count} messages, last "
+            f"{unknown.last_seen_at:%Y-%m-%d %H:%M} UTC"
+        )
+
+
+def _print_sims(found: GatewayView) -> None:
+    for sim in found.sims:
+        doubt = f"  BUT IT SAYS {sim.contradicted}" if sim.contradicted else ""
+        click.echo(f"  {sim.key}\t{sim.msisdn}\t{'learnt' if sim.learnt else 'set'}{doubt}")
+
+
+@gateway.command("map")
+@click.argument("name")
+@click.argument("key", required=False)
+@click.argument("msisdn", metavar="[NUMBER]", required=False)
+@click.option("--list", "listing", is_flag=True, help="Show what is known instead.")
+def gateway_map(name: str, key: str | None, msisdn: str | None, listing: bool) -> None:
+    """Say which number a SIM is. KEY is its name as `simyard gateway show` prints it."""
+
+    async def look(tx: Tx, now: datetime) -> GatewayView:
+        return await gateways.view(tx, name, now=now)
+
+    if listing and key is None:
+        _print_sims(_run(look))
+        return
+    if listing or key is None or msisdn is None:
+        raise click.UsageError("give a key and a number, or --list")
+    e164, known = _e164(msisdn), key
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await gateways.map_sim(tx, name, known, e164, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{known} at {name} is {e164}.")
+
+
+@gateway.command("unmap")
+@click.argument("name")
+@click.argument("key")
+def gateway_unmap(name: str, key: str) -> None:
+    """Forget which number a SIM is."""
+
+    async def work(tx: Tx, now: datetime) -> bool:
+        return await gateways.unmap_sim(tx, name, key, actor=_actor(), now=now)
+
+    click.echo(f"{key} at {name} is forgotten." if _run(work) else f"{key} at {name} was not known.")
+
+
+def _gateway_switch(name: str, enabled: bool, help_text: str) -> None:
+    @gateway.command(name, help=help_text)
+    @click.argument("gateway_name", metavar="NAME")
+    def command(gateway_name: str) -> None:
+        async def work(tx: Tx, now: datetime) -> None:
+            await gateways.set_enabled(tx, gateway_name, enabled=enabled, actor=_actor(), now=now)
+
+        _run(work)
+        click.echo(f"{gateway_name} is {'on' if enabled else 'off'}.")
+
+
+_gateway_switch("on", True, "Take messages from a gateway.")
+_gateway_switch("off", False, "Take nothing from a gateway: it is answered 403.")
+
+
+@gateway.command("address")
+@click.argument("name")
+@_base_url
+def gateway_address(name: str, base_url: str) -> None:
+    """Give a gateway a new secret address; the one before is good for nothing any more."""
+
+    async def work(tx: Tx, now: datetime) -> tuple[Gateway, str]:
+        return await gateways.renew_token(tx, name, actor=_actor(), now=now)
+
+    _print_set_up(*_run(work), base_url)
+
+
+@gateway.command("remove")
+@click.argument("name")
+def gateway_remove(name: str) -> None:
+    """Forget a gateway, and which number each of its SIMs is."""
+
+    async def work(tx: Tx, now: datetime) -> None:
+        await gateways.remove_gateway(tx, name, actor=_actor(), now=now)
+
+    _run(work)
+    click.echo(f"{name} is removed.")
+
+
+@gateway.command("goip")
+@click.option("--url-file", type=click.File(), required=True, help="File with the gateway's secret address.")
+@click.option("--secret-file", type=click.File(), help="File with its secret, unless it is unsigned.")
+@click.option("--listen", default=f"127.0.0.1:{goip.PORT}", show_default=True, help="Address and port.")
+@click.option(
+    "--password", required=True, envvar="GOIP_PASSWORD", help="The boxes' password; or in GOIP_PASSWORD."
+)
+def gateway_goip(url_file: IO[str], secret_file: IO[str] | None, listen: str, password: str) -> None:
+    """Listen for GoIP and DBL boxes (UDP) and hand their messages to a gateway of the kind goip-bridge."""
+    logs.configure(Settings.from_environment().log_level)
+    host, _, port = listen.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise click.BadParameter("use an address and a port such as 0.0.0.0:44444")
+    post = goip.posting(url_file.read().strip(), secret_file.read().strip() if secret_file else None)
+
+    def ready(address: tuple[Any, ...]) -> None:
+        click.echo(f"Listening for boxes on {address[0]}:{address[1]}")
+        sys.stdout.flush()
+
+    with suppress(KeyboardInterrupt):
+        try:
+            asyncio.run(goip.serve(host.strip("[]") or "0.0.0.0", int(port), password, post, ready=ready))
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {listen}: {error.strerror}") from error
+
+
+@gateway.command(
+    "hook",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def gateway_hook(arguments: tuple[str, ...]) -> None:
+    """Hand in the message gammu-smsd describes in the environment (RunOnReceive); see --help."""
+    raise SystemExit(gateway_hook_program.main(list(arguments)))
 
 
 # Messages

@@ -22,6 +22,7 @@ from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts.model import Caller
 from simyard.core.lanes import Lanes
 from simyard.core.limits.model import Admit, AdmitSession, Budget
+from simyard.core.remote.push_model import AdmitPush
 from simyard.core.steps import Steps
 from simyard.db.database import Database, Tx
 from simyard.edge import metrics
@@ -189,15 +190,14 @@ class DialectApp:
             return await self._admit_session(key, budget)
         if len(key) > account_rules.KEY_LENGTH_MAX:
             raise Refusal(Refused.WRONG_KEY)
-        return await self._lanes.admit(
-            Admit(
-                key_digest=account_rules.digest(key),
-                scope=action.scope,
-                address=_caller_address(scope),
-                budget=budget,
-                now=self._clock.now(),
-            )
-        )
+        digest, address, now = account_rules.digest(key), _caller_address(scope), self._clock.now()
+        if self._dialect.takes_pool_keys:
+            try:
+                return await self._lanes.admit_push(AdmitPush(digest, address, now))
+            except Refusal as refusal:
+                if refusal.reason is not Refused.WRONG_KEY:
+                    raise
+        return await self._lanes.admit(Admit(digest, action.scope, address, budget, now))
 
     async def _admit_session(self, token: str, budget: Budget | None) -> Caller:
         now = self._clock.now()

@@ -24,6 +24,12 @@ _seconds = Histogram(
 _notifications = Counter(
     "simyard_deposit_notifications", "Notifications of deposits, by what they were.", ["provider", "outcome"]
 )
+_gateway_requests = Counter(
+    "simyard_gateway_requests", "Requests of gateways answered, by their kind.", ["kind", "status"]
+)
+_gateway_messages = Counter(
+    "simyard_gateway_messages", "Messages gateways handed in, by what became of them.", ["kind", "outcome"]
+)
 # Looking a child up by its labels costs more than counting.
 _request_children: dict[tuple[str, str, int], Counter] = {}
 _seconds_children: dict[tuple[str, str], Histogram] = {}
@@ -44,6 +50,16 @@ def observe(dialect: str, action: str, status: int, seconds: float) -> None:
 def count_notification(provider: str, outcome: str) -> None:
     """Count what a provider, or whoever claims to be one, told us of a deposit."""
     _notifications.labels(provider, outcome).inc()
+
+
+def count_gateway_request(kind: str, status: int) -> None:
+    """Count a request of a gateway."""
+    _gateway_requests.labels(kind, str(status)).inc()
+
+
+def count_gateway_message(kind: str, outcome: str) -> None:
+    """Count a message a gateway handed in."""
+    _gateway_messages.labels(kind, outcome).inc()
 
 
 def page() -> tuple[bytes, str]:

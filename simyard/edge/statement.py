@@ -24,6 +24,10 @@ COLUMNS = (
     "held",
     "available_after",
     "held_after",
+    "pending",
+    "pending_after",
+    "debt",
+    "debt_after",
 )
 PAGE_LINES = 1000
 
@@ -45,10 +49,10 @@ async def pages(
 async def as_csv(head: Statement, lines: AsyncIterator[list[StatementLine]]) -> AsyncIterator[str]:
     """A heading, the opening balance, each line, the closing balance."""
     yield _row(COLUMNS)
-    yield _row(("", _time(head.of.since), "opening", "", "", "", "", *_standing(head.opening).values()))
+    yield _row(("", _time(head.of.since), "opening", "", "", "", "", *_ends(head.opening)))
     async for page in lines:
         yield "".join(_row(tuple(_line(line).values())) for line in page)
-    yield _row(("", _time(head.of.until), "closing", "", "", "", "", *_standing(head.closing).values()))
+    yield _row(("", _time(head.of.until), "closing", "", "", "", "", *_ends(head.closing)))
 
 
 async def as_json(
@@ -82,12 +86,27 @@ def _line(line: StatementLine) -> dict[str, object]:
         format_amount(line.held),
         format_amount(line.available_after),
         format_amount(line.held_after),
+        format_amount(line.pending),
+        format_amount(line.pending_after),
+        format_amount(line.debt),
+        format_amount(line.debt_after),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
 
 def _standing(standing: Standing) -> dict[str, str]:
-    return {"available": format_amount(standing.available), "held": format_amount(standing.held)}
+    return {
+        "available": format_amount(standing.available),
+        "held": format_amount(standing.held),
+        "pending": format_amount(standing.pending),
+        "debt": format_amount(standing.debt),
+    }
+
+
+def _ends(standing: Standing) -> tuple[str, ...]:
+    """A standing in the columns of what there was after a movement."""
+    shown = _standing(standing)
+    return shown["available"], shown["held"], "", shown["pending"], "", shown["debt"]
 
 
 def _time(at: datetime | None) -> str:

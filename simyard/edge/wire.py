@@ -201,6 +201,12 @@ LOGIN_REFUSALS = frozenset(
 FUNDING_REFUSALS = frozenset({Refused.UNKNOWN_BANK, Refused.TOO_MANY_ACCOUNTS, Refused.UNKNOWN_DEPOSIT})
 """What only dialects with virtual accounts can meet."""
 
+GATEWAY_REFUSALS = frozenset({Refused.UNKNOWN_GATEWAY, Refused.GATEWAY_TAKEN})
+"""What no dialect can meet: gateways are set up by operators, and have answers of their own."""
+
+OPERATOR_REFUSALS = frozenset({Refused.UNKNOWN_PAYOUT, Refused.NOT_SOLD})
+"""What no dialect can meet: only what operators do at the command line."""
+
 Row: TypeAlias = Callable[[Refusal, str], WireResponse]
 """Renders a refusal met in an action, which it is told by its noun."""
 
@@ -213,7 +219,7 @@ class RefusalTable:
     unreachable: frozenset[Refused] = frozenset()
 
     def __post_init__(self) -> None:
-        missing = set(Refused) - set(self.rows) - self.unreachable
+        missing = set(Refused) - set(self.rows) - self.unreachable - GATEWAY_REFUSALS - OPERATOR_REFUSALS
         if missing:
             raise ValueError(f"no row for {', '.join(sorted(missing))}")
         both = self.unreachable & set(self.rows)
@@ -247,10 +253,12 @@ class Dialect:
     key_description: str = "API key as a bearer token"
     normal_path: Callable[[str], str] | None = None
     stray_paths: tuple[str, ...] = ()
-    # Where it is served, when not everything below its prefix is its own.
-    mounts: tuple[str, ...] = ()
+    # Where it is served, when not everything below its prefix is its own. Stray paths are looked at first.
+    mounts: tuple[str, ...] | None = None
     # Keys are access tokens of sessions, not API keys.
     takes_access_tokens: bool = False
+    # Keys may also be those that partners' pools have for their pushes.
+    takes_pool_keys: bool = False
     # How bodies may be written.
     body_types: tuple[str, ...] = (JSON_TYPE.decode(),)
 

@@ -1,4 +1,4 @@
-"""The due loops: expiry, rentals, stock, sandbox messages, mail, webhooks, upkeep."""
+"""The due loops: expiry, rentals, earnings, number checks, quality, stock, sandbox messages, mail, webhooks, upkeep."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from simyard.base.clock import Clock
 from simyard.base.ids import NumberId
 from simyard.core.activations import service as activations
 from simyard.core.activations.store import SandboxTarget
+from simyard.core.checks import service as checks
+from simyard.core.earnings import service as earnings
+from simyard.core.gateways import service as gateways
 from simyard.core.idempotency import service as idempotency
 from simyard.core.limits import service as limits
 from simyard.core.logins import service as logins
@@ -20,6 +23,7 @@ from simyard.core.messages import service as messages
 from simyard.core.messages.model import IncomingMessage
 from simyard.core.numbers import service as numbers
 from simyard.core.public_numbers import service as public_numbers
+from simyard.core.quality import service as quality
 from simyard.core.rentals import service as rentals
 from simyard.core.webhooks import service as webhooks
 from simyard.db.database import Database, Tx
@@ -29,11 +33,16 @@ from simyard.settings import Settings
 from simyard.workers.funding import FundingSteps, FundingWorker, provider_of
 from simyard.workers.mail import MailSender, transport
 from simyard.workers.outgoing import OutgoingClient
+from simyard.workers.remote.acquire import Sources
+from simyard.workers.remote.loops import MessagePolls, RemoteLeases, StockRounds
 from simyard.workers.webhooks import Render, WebhookSender
 
 _EXPIRE_LIMIT = 500
 _STOCK_LIMIT = 20_000
 _SANDBOX_LIMIT = 200
+_MATURE_LIMIT = 1000
+_QUALITY_LIMIT = 10_000
+_MATURE_PAUSE_SECONDS = 5.0
 _UPKEEP_LIMIT = 1000
 _UPKEEP_PAUSE_SECONDS = 60.0
 _SANDBOX_SENDERS = (
@@ -45,6 +54,8 @@ _SANDBOX_SENDERS = (
 _PUBLIC_SANDBOX_DISTANCE = timedelta(minutes=10)
 _BUDGETS_KEPT = timedelta(hours=1)
 _SEEN_KEPT = timedelta(days=1)
+# Some gateways try for days to hand a message in.
+_GATEWAYS_SEEN_KEPT = timedelta(days=7)
 
 
 class Workers:
@@ -64,12 +75,20 @@ class Workers:
         self._settings = settings
         client = OutgoingClient(networks_allowed=settings.webhook_networks_allowed)
         mail_sender = MailSender(database, clock, settings, transport(settings))
+        sources = Sources(
+            database,
+            OutgoingClient(networks_allowed=settings.remote_networks_allowed),
+            settings.base_currency,
+        )
         funding = FundingWorker(FundingSteps(database, provider_of(settings, database), clock))
         self._listener = Listener(url)
         self._listener.on("simyard_due", self._wake)
         self.loops = (
             DueLoop("expiry", self._in_transaction(self._expire)),
             DueLoop("rentals", self._in_transaction(self._end_rentals)),
+            DueLoop("earnings", self._in_transaction(self._mature), pause_seconds=_MATURE_PAUSE_SECONDS),
+            DueLoop("number checks", self._in_transaction(self._end_checks)),
+            DueLoop("quality", self._in_transaction(self._count_quality)),
             DueLoop("stock", self._in_transaction(self._take_stock), pause_seconds=0.5),
             DueLoop("sandbox", self._in_transaction(self._send_sandbox_messages), pause_seconds=0.5),
             DueLoop(
@@ -80,6 +99,17 @@ class Workers:
             DueLoop("mail", mail_sender.step),
             DueLoop("funding", funding.step),
             WebhookSender(database, clock, client, webhook_formats or {}),
+            StockRounds(database, clock, sources, seconds=settings.remote_stock_seconds),
+            MessagePolls(
+                database,
+                clock,
+                sources,
+                seconds=settings.remote_poll_seconds,
+                loyalty=Loyalty(settings.loyalty_tiers, settings.base_currency),
+                earning_hold=timedelta(hours=settings.earning_hold_hours),
+                pause_seconds=min(0.5, settings.remote_poll_seconds),
+            ),
+            RemoteLeases(database, clock, sources),
             DueLoop("upkeep", self._in_transaction(self._keep_up), pause_seconds=_UPKEEP_PAUSE_SECONDS),
         )
 
@@ -114,7 +144,25 @@ class Workers:
 
     async def _end_rentals(self, tx: Tx) -> int:
         return await rentals.end_due(
-            tx, limit=_EXPIRE_LIMIT, now=self._clock.now(), base_currency=self._settings.base_currency
+            tx,
+            limit=_EXPIRE_LIMIT,
+            now=self._clock.now(),
+            base_currency=self._settings.base_currency,
+            earning_hold=timedelta(hours=self._settings.earning_hold_hours),
+        )
+
+    async def _mature(self, tx: Tx) -> int:
+        return await earnings.mature(tx, limit=_MATURE_LIMIT, now=self._clock.now())
+
+    async def _end_checks(self, tx: Tx) -> int:
+        return await checks.end_due(tx, limit=_EXPIRE_LIMIT, now=self._clock.now())
+
+    async def _count_quality(self, tx: Tx) -> int:
+        return await quality.count(
+            tx,
+            limit=_QUALITY_LIMIT,
+            now=self._clock.now(),
+            over_reporting_percent=self._settings.over_reporting_percent,
         )
 
     async def _take_stock(self, tx: Tx) -> int:
@@ -161,6 +209,8 @@ class Workers:
         texts_kept_from = now - timedelta(days=settings.message_text_days)
         erased = await messages.erase_texts(tx, before=texts_kept_from, limit=_UPKEEP_LIMIT)
         await messages.forget_seen(tx, before=now - _SEEN_KEPT)
+        await gateways.forget_seen(tx, before=now - _GATEWAYS_SEEN_KEPT)
+        await gateways.retire_silent(tx, before=now - timedelta(seconds=settings.number_online_seconds))
         erased += await public_numbers.forget_messages(tx, before=texts_kept_from, limit=_UPKEEP_LIMIT)
         await public_numbers.forget_digests(tx, before=now - _SEEN_KEPT)
         await mail.forget(tx, before=texts_kept_from)

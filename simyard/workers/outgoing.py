@@ -47,7 +47,10 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to send. Headers of our own (host, length, connection) are added; `seconds_max` is for everything together."""
+    """What to send. Headers of our own (host, length, connection) are added; `seconds_max` is for everything together.
+
+    Whoever accepts another encoding than `identity` unpacks the answer himself.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -55,6 +58,7 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     seconds_max: float = SECONDS_MAX
     answer_bytes_max: int = ANSWER_BYTES_MAX
+    accept_encoding: str = "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,11 @@ class _Attempt:
 
     def _request(self) -> httpcore.Request:
         call, to = self._call, self._to
-        own = [("host", to.authority), ("connection", "close"), ("accept-encoding", "identity")]
+        own = [
+            ("host", to.authority),
+            ("connection", "close"),
+            ("accept-encoding", call.accept_encoding),
+        ]
         if call.body or call.method not in ("GET", "HEAD"):
             own.append(("content-length", str(len(call.body))))
         names = {name for name, _ in own}

@@ -92,13 +92,14 @@ def test_a_statement_is_printed_as_json(shell: Shell) -> None:
     filled(shell)
     whole = statement(shell)
     assert (whole["email"], whole["currency"]) == ("jane@example.com", "USD")
-    assert whole["opening"] == {"available": "0", "held": "0"}
-    assert whole["closing"] == {"available": "100.6", "held": "0"}
+    empty = {"available": "0", "held": "0", "pending": "0", "debt": "0"}
+    assert whole["opening"] == empty
+    assert whole["closing"] == {**empty, "available": "100.6"}
     assert [line["available"] for line in whole["lines"]] == ["100", "0.1", "0.2", "0.3"]
     third = whole["lines"][2]["at"]
     before, after = statement(shell, "--until", third), statement(shell, "--from", third)
     assert before["lines"] + after["lines"] == whole["lines"]
-    assert before["closing"] == after["opening"] == {"available": "100.1", "held": "0"}
+    assert before["closing"] == after["opening"] == {**empty, "available": "100.1"}
     assert after["from"] == before["until"] == third
     today = third[:10]
     assert len(statement(shell, "--from", "2020-01-01", "--until", "2020-12-31")["lines"]) == 0

@@ -16,7 +16,8 @@ from simyard.db.database import Tx
 async def settle(tx: Tx, keyed: Mapping[int, Keyed], *, now: datetime) -> Settled:
     """Answer the commands, named by their place in a batch, whose key was used before, and put the other keys down.
 
-    Answers: what was recorded under the key; IDEMPOTENCY_KEY_REUSED with another command; BUSY when it has no outcome.
+    Answers: what was recorded under the key; IDEMPOTENCY_KEY_REUSED with another command; BUSY (`twin`) when it has no
+    outcome yet.
     A twin in flight is waited for. Locks: keys, in their order.
     """
     settled = Settled()
@@ -44,20 +45,31 @@ async def settle(tx: Tx, keyed: Mapping[int, Keyed], *, now: datetime) -> Settle
 def _answer(kept: Kept | None, fingerprint: bytes) -> bytes | Refusal:
     """The answer to a command whose key was used before."""
     if kept is None or kept.outcome is None:
-        return Refusal(Refused.BUSY)
+        return Refusal(Refused.BUSY, twin=True)
     if kept.fingerprint != fingerprint:
         return Refusal(Refused.IDEMPOTENCY_KEY_REUSED)
     return kept.outcome
 
 
 async def record(
-    tx: Tx, outcomes: Mapping[Key, tuple[LeaseId, bytes]], *, refused: Collection[Key] = ()
+    tx: Tx, outcomes: Mapping[Key, tuple[LeaseId, bytes | None]], *, refused: Collection[Key] = ()
 ) -> None:
-    """Keep what came of commands under keys that `settle` put down. A refused command leaves its key free."""
+    """Keep what came of commands under keys that `settle` put down. A refused command leaves its key free.
+
+    No outcome: it is still to come (`complete`), and twins are refused as BUSY until then.
+    """
     if outcomes:
         await store.store_outcomes(tx, outcomes=outcomes)
     if refused:
         await store.release(tx, keys=refused)
+
+
+async def complete(tx: Tx, lease_id: LeaseId, outcome: bytes | None) -> None:
+    """The outcome that was still to come for a lease; None: there is none, and its key is free again."""
+    if outcome is None:
+        await store.release_open(tx, lease_id=lease_id)
+    else:
+        await store.complete(tx, lease_id=lease_id, outcome=outcome)
 
 
 async def forget(tx: Tx, *, before: datetime) -> int:

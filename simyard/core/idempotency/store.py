@@ -40,7 +40,7 @@ async def outcomes(tx: Tx, *, keys: Collection[Key]) -> dict[Key, Kept]:
     return {(row["account_id"], row["key"]): Kept(row["fingerprint"], row["outcome"]) for row in rows}
 
 
-async def store_outcomes(tx: Tx, *, outcomes: Mapping[Key, tuple[LeaseId, bytes]]) -> None:
+async def store_outcomes(tx: Tx, *, outcomes: Mapping[Key, tuple[LeaseId, bytes | None]]) -> None:
     await _queries.store_outcomes.execute(
         tx,
         account_ids=[key[0] for key in outcomes],
@@ -52,6 +52,14 @@ async def store_outcomes(tx: Tx, *, outcomes: Mapping[Key, tuple[LeaseId, bytes]
 
 async def release(tx: Tx, *, keys: Collection[Key]) -> None:
     await _queries.release.execute(tx, account_ids=[key[0] for key in keys], keys=[key[1] for key in keys])
+
+
+async def complete(tx: Tx, *, lease_id: LeaseId, outcome: bytes) -> None:
+    await _queries.complete.execute(tx, lease_id=lease_id, outcome=outcome)
+
+
+async def release_open(tx: Tx, *, lease_id: LeaseId) -> None:
+    await _queries.release_open.execute(tx, lease_id=lease_id)
 
 
 async def forget(tx: Tx, *, before: datetime) -> int:

@@ -22,6 +22,12 @@ UPDATE idempotency SET outcome = given.outcome, lease_id = given.lease_id
 DELETE FROM idempotency USING unnest(:account_ids::bigint[], :keys::text[]) AS given (account_id, key)
  WHERE idempotency.account_id = given.account_id AND idempotency.key = given.key;
 
+-- name: complete
+UPDATE idempotency SET outcome = :outcome WHERE lease_id = :lease_id AND outcome IS NULL;
+
+-- name: release_open
+DELETE FROM idempotency WHERE lease_id = :lease_id AND outcome IS NULL;
+
 -- name: forget
 -- Keys are kept for a time and until their lease has closed.
 DELETE FROM idempotency

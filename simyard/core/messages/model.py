@@ -14,6 +14,7 @@ class IncomingMessage:
     """An SMS as a supplier hands it in, on a number named by itself or by our id.
 
     No supplier: Simyard itself, for numbers of sandbox pools. `sent_at` is None when he did not say, or said it in no form we know.
+    `reference` is what he calls it, where he repeats himself under the same name; empty: nothing.
     """
 
     supplier_id: AccountId | None
@@ -23,6 +24,7 @@ class IncomingMessage:
     text: str
     sent_at: datetime | None
     now: datetime
+    reference: str = ""
 
 
 class Fate(StrEnum):
@@ -35,6 +37,10 @@ class Fate(StrEnum):
     PROHIBITED = "prohibited"
     OTHER_SERVICE = "other_service"
     UNRECOGNISED = "unrecognised"
+    CHECKED = "checked"
+    """It was sent to the number by us, to see whether it comes."""
+    BLACKLISTED = "blacklisted"
+    """Of a service its pool does not sell."""
 
 
 @dataclass(frozen=True, slots=True)

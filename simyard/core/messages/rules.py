@@ -11,7 +11,7 @@ from simyard.core.messages.aliases import slug_of
 from simyard.core.messages.characters import plain
 from simyard.core.messages.extraction import NOTHING, TEXT_READ_MAX, Extraction, extract
 
-__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge", "judge_any"]
+__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge", "judge_any", "judged_by_pool"]
 
 # A text of a service nobody knows is delivered when its code is at least this certain.
 CONFIDENCE_DELIVERED = 0.55
@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     PROHIBITED = "prohibited"
     OTHER_SERVICE = "other_service"
     UNRECOGNISED = "unrecognised"
+    BLACKLISTED = "blacklisted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,23 @@ def judge(text: str, *, sender: str, ordered_service: str, prohibited_allowed: b
     if ordered in ANY_SERVICE:
         return Judgement(Verdict.DELIVER, extraction, None)
     return Judgement(Verdict.UNRECOGNISED, extraction, recognised)
+
+
+def judged_by_pool(
+    judgement: Judgement, *, blacklist: Collection[str] = (), filters_itself: bool = False
+) -> Judgement:
+    """The judgement of a message for an activation, as far as its pool has a say in it.
+
+    What is prohibited stays so. What the pool blacklisted is not delivered; a supplier who tells messages of other
+    services apart himself hands in none, so his are for the ordered one.
+    """
+    if judgement.verdict is Verdict.PROHIBITED:
+        return judgement
+    if judgement.service is not None and judgement.service in {slug_of(slug) for slug in blacklist}:
+        return Judgement(Verdict.BLACKLISTED, NOTHING, judgement.service)
+    if filters_itself and judgement.verdict in (Verdict.OTHER_SERVICE, Verdict.UNRECOGNISED):
+        return Judgement(Verdict.DELIVER, judgement.extraction, judgement.service)
+    return judgement
 
 
 def judge_any(text: str, *, sender: str, permitted: Collection[str] = ()) -> Judgement:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from simyard.base.ids import AccountId, LeaseId, NumberId, PoolId, ServiceId
+from simyard.base.ids import AccountId, ActivationId, LeaseId, NumberId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.activations import deliveries as activation_deliveries
 from simyard.core.activations.deliveries import Delivery
@@ -17,14 +17,18 @@ from simyard.core.activations.model import LockedActivation
 from simyard.core.audit import service as audit
 from simyard.core.catalog import service as catalog
 from simyard.core.catalog.catalog import load as load_catalog
+from simyard.core.checks import service as checks
+from simyard.core.earnings.model import AT_ONCE
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import store
 from simyard.core.messages.model import Fate, IncomingMessage, Receipt
-from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any
+from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any, judged_by_pool
 from simyard.core.messages.store import NewMessage
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.store import Resolved
 from simyard.core.public_numbers import deliveries as public_deliveries
+from simyard.core.quality import service as quality
+from simyard.core.quality.model import Kind
 from simyard.core.rentals import deliveries as rental_deliveries
 from simyard.core.rentals.model import LockedRental
 from simyard.core.webhooks import service as webhooks
@@ -33,6 +37,9 @@ from simyard.db.database import Tx
 
 REPEAT_WINDOW = timedelta(minutes=2)
 """The same text from the same sender within this time is the same SMS handed in again."""
+NAMED_REPEAT_WINDOW = timedelta(days=1)
+"""The same within this time when its supplier gives it the same name as before: one that is asked for its messages shows
+the old ones each time."""
 TEXT_LENGTH_MAX = 10_000
 SENDER_LENGTH_MAX = 100
 
@@ -40,6 +47,7 @@ _FATES = {
     Verdict.PROHIBITED: Fate.PROHIBITED,
     Verdict.OTHER_SERVICE: Fate.OTHER_SERVICE,
     Verdict.UNRECOGNISED: Fate.UNRECOGNISED,
+    Verdict.BLACKLISTED: Fate.BLACKLISTED,
 }
 
 
@@ -51,13 +59,17 @@ class _Arrival:
     """A message on its way through a batch, and the lease it came for."""
 
     message: IncomingMessage
-    pool_id: PoolId
+    number: Resolved
     lease: Lease
     digest: bytes
 
 
 async def receive(
-    tx: Tx, messages: Sequence[IncomingMessage], *, loyalty: Loyalty = NO_LOYALTY
+    tx: Tx,
+    messages: Sequence[IncomingMessage],
+    *,
+    loyalty: Loyalty = NO_LOYALTY,
+    earning_hold: timedelta = AT_ONCE,
 ) -> list[Receipt | Refusal]:
     """Take SMS in: deliver each to the open lease on its number.
 
@@ -73,6 +85,9 @@ async def receive(
     # Before any lease is locked, because it locks numbers.
     published = await _publish(tx, messages, resolved, now)
     leases = await _lock_leases(tx, {number.number_id for number in resolved if number is not None})
+    waiting = await checks.lock_waiting(
+        tx, {number.number_id for number in resolved if number is not None} - leases.keys()
+    )
     results: list[Receipt | Refusal] = []
     arrivals: dict[int, _Arrival] = {}
     dropped: Counter[tuple[PoolId, str]] = Counter()
@@ -88,11 +103,15 @@ async def receive(
         results.append(Receipt(Fate.NO_LEASE))
         lease = leases.get(number.number_id)
         if lease is None:
-            dropped[number.pool_id, Fate.NO_LEASE] += 1
+            check = waiting.get(number.number_id)
+            if check is not None and await checks.take(tx, check, message.text, now=now):
+                results[index] = Receipt(Fate.CHECKED)
+            else:
+                dropped[number.pool_id, Fate.NO_LEASE] += 1
         else:
-            arrivals[index] = _Arrival(message, number.pool_id, lease, _digest(message))
+            arrivals[index] = _Arrival(message, number, lease, _digest(message))
     if arrivals:
-        await _deliver(tx, arrivals, results, dropped, loyalty, now)
+        await _deliver(tx, arrivals, results, dropped, loyalty, earning_hold, now)
     if dropped:
         await store.count_dropped(tx, counts=dropped, day=now.date())
     return results
@@ -129,30 +148,39 @@ async def _deliver(
     results: list[Receipt | Refusal],
     dropped: Counter[tuple[PoolId, str]],
     loyalty: Loyalty,
+    earning_hold: timedelta,
     now: datetime,
 ) -> None:
     new = await _first_seen(tx, arrivals, now)
     permitted = await _permissions(tx, arrivals)
     misuse: Counter[AccountId] = Counter()
+    turned_away: list[tuple[ActivationId, Kind]] = []
     rows: list[NewMessage] = []
     owners: list[AccountId] = []
     delivered: list[Delivery] = []
     rented: list[LockedRental] = []
     for index, arrival in arrivals.items():
         message, lease = arrival.message, arrival.lease
-        if index not in new:
-            results[index] = Receipt(Fate.REPEATED, lease.id)
-            continue
         judgement = _judge(arrival, permitted)
+        if index not in new:
+            # Who asks again is told the same again, but nothing is counted twice.
+            delivered_before = judgement.verdict is Verdict.DELIVER
+            results[index] = (
+                Receipt(Fate.REPEATED, lease.id) if delivered_before else Receipt(_FATES[judgement.verdict])
+            )
+            continue
         if judgement.verdict is not Verdict.DELIVER:
             fate = _FATES[judgement.verdict]
-            dropped[arrival.pool_id, fate] += 1
+            dropped[arrival.number.pool_id, fate] += 1
+            if isinstance(lease, LockedActivation):
+                turned_away.append((lease.id, Kind(fate)))
             if fate is Fate.OTHER_SERVICE:
                 misuse[lease.account_id] += 1
             elif fate is Fate.PROHIBITED:
-                facts: dict[str, object] = {"lease_id": lease.id, "pool_id": arrival.pool_id}
+                pool_id = arrival.number.pool_id
+                facts: dict[str, object] = {"lease_id": lease.id, "pool_id": pool_id}
                 await audit.record(
-                    tx, actor=f"pool:{arrival.pool_id}", action="message.prohibited", facts=facts, now=now
+                    tx, actor=f"pool:{pool_id}", action="message.prohibited", facts=facts, now=now
                 )
             results[index] = Receipt(fate)
             continue
@@ -172,7 +200,7 @@ async def _deliver(
         message_ids = await store.insert_messages(tx, rows=rows, now=now)
         payers = rental_deliveries.payers(rented)
         wallets = await activation_deliveries.deliver(
-            tx, delivered, also_lock=payers, loyalty=loyalty, now=now
+            tx, delivered, also_lock=payers, loyalty=loyalty, earning_hold=earning_hold, now=now
         )
         if rented:
             await rental_deliveries.deliver(tx, rented, wallets, now=now)
@@ -180,16 +208,22 @@ async def _deliver(
         await webhooks.announce(tx, announced, now=now)
     if misuse:
         await store.count_misuse(tx, counts=misuse, day=now.date())
+    await quality.note(tx, turned_away)
 
 
 def _judge(arrival: _Arrival, permitted: Collection[tuple[AccountId, ServiceId]]) -> Judgement:
     message, lease, known = arrival.message, arrival.lease, load_catalog()
     if isinstance(lease, LockedActivation):
-        return judge(
+        judgement = judge(
             message.text,
             sender=message.sender,
             ordered_service=known.service_at(lease.service_id).slug,
             prohibited_allowed=(lease.account_id, lease.service_id) in permitted,
+        )
+        return judged_by_pool(
+            judgement,
+            blacklist=[known.service_at(one).slug for one in arrival.number.blacklist],
+            filters_itself=arrival.number.filters_itself,
         )
     slugs = [
         known.service_at(service_id).slug
@@ -207,7 +241,17 @@ async def _first_seen(tx: Tx, arrivals: dict[int, _Arrival], now: datetime) -> s
     ordered = sorted(first_of)
     seen = [(*key, arrivals[first_of[key]].message.sent_at) for key in ordered]
     fresh = await store.mark_seen(tx, seen=seen, repeats_after=now - REPEAT_WINDOW, now=now)
-    return {first_of[key] for key in fresh}
+    new = {first_of[key] for key in fresh}
+    named = {
+        (arrivals[index].lease.id, _digest(message, message.reference)): index
+        for index in new
+        if (message := arrivals[index].message).reference
+    }
+    if named:
+        seen = [(*key, None) for key in sorted(named)]
+        fresh = await store.mark_seen(tx, seen=seen, repeats_after=now - NAMED_REPEAT_WINDOW, now=now)
+        new -= {index for key, index in named.items() if key not in fresh}
+    return new
 
 
 async def _permissions(tx: Tx, arrivals: dict[int, _Arrival]) -> set[tuple[AccountId, ServiceId]]:
@@ -221,8 +265,10 @@ async def _permissions(tx: Tx, arrivals: dict[int, _Arrival]) -> set[tuple[Accou
     return await catalog.permissions(tx, asking) if asking else set()
 
 
-def _digest(message: IncomingMessage) -> bytes:
-    return hashlib.sha256(f"{message.sender}\0{message.text}".encode("utf-8", "surrogatepass")).digest()
+def _digest(message: IncomingMessage, reference: str = "") -> bytes:
+    named = f"\0\0{reference}" if reference else ""
+    text = f"{message.sender}\0{message.text}{named}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _storable(text: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from simyard.base.ids import AccountId, NumberId, PoolId
+from simyard.base.ids import AccountId, LeaseId, NumberId, OperatorId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.numbers import store
@@ -18,7 +19,7 @@ from simyard.core.numbers.model import (
     ReportNumbers,
     Want,
 )
-from simyard.core.numbers.store import Looked, Resolved
+from simyard.core.numbers.store import ClaimedForCheck, Looked, Resolved
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import Pool
 from simyard.db.database import Tx
@@ -96,6 +97,36 @@ async def remove(tx: Tx, command: RemoveNumber) -> None:
     await note_list_change(tx, changed)
 
 
+async def switch(tx: Tx, pool_id: PoolId, on: Sequence[ReportedNumber], off: Collection[str]) -> None:
+    """Put numbers on a pool's list that are not on it, and take others off it.
+
+    For gateways, which know whether a SIM works and little else: a number that is listed stays as it was reported, and
+    one that was keeps what was reported of it. Locks: numbers by id.
+    """
+    pool = await pools.find_pool(tx, pool_id)
+    known = await store.listing_of(tx, msisdns={*off, *(number.msisdn for number in on)})
+    await store.lock_numbers(tx, number_ids=sorted(one.id for one in known.values()))
+    wanted = {number.msisdn: number for number in on if number.msisdn not in known}
+    for number in on:
+        before = known.get(number.msisdn)
+        if before is not None and not before.listed:
+            wanted[number.msisdn] = (
+                replace(
+                    number,
+                    country=before.country,
+                    operator_id=before.operator_id,
+                    placed_at=before.placed_at,
+                    rent=before.rent,
+                )
+                if before.pool_id == pool_id
+                else number
+            )
+    gone = [known[one].id for one in off if one in known and known[one].pool_id == pool_id]
+    await note_list_change(tx, await store.unlist_numbers(tx, pool_id=pool_id, number_ids=gone))
+    if wanted:
+        await _list(tx, pool, wanted, complete=False)
+
+
 async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: datetime) -> None:
     """Take a number off sale whatever its supplier reports, or let it go again; an open lease runs on.
 
@@ -166,6 +197,33 @@ async def claim_for_rent(
     if claimed is not None:
         await store.note_changes(tx, number_ids=[claimed.id])
     return claimed
+
+
+async def take_remote(
+    tx: Tx, pool_id: PoolId, msisdn: str, country: str, operator_id: OperatorId | None, lease_id: LeaseId
+) -> NumberId | None:
+    """Lease the number a remote pool reserved; None when it is somebody else's, leased, public or blocked.
+
+    It is on no list: once it is released only its pool can hand it out again. Locks: the number.
+    """
+    return await store.take_remote(
+        tx, msisdn=msisdn, pool_id=pool_id, country=country, operator_id=operator_id, lease_id=lease_id
+    )
+
+
+async def claim_for_check(tx: Tx, msisdn: str) -> ClaimedForCheck:
+    """Lease a number to the platform itself. Refuses, first match wins: UNKNOWN_NUMBER (on no list), NUMBER_IN_USE."""
+    claimed = await store.claim_for_check(tx, msisdn=msisdn)
+    if claimed is None:
+        in_use = await store.is_listed(tx, msisdn=msisdn)
+        raise Refusal(Refused.NUMBER_IN_USE if in_use else Refused.UNKNOWN_NUMBER, number=msisdn)
+    await store.note_changes(tx, number_ids=[claimed.number_id])
+    return claimed
+
+
+async def note_proof(tx: Tx, number_id: NumberId, pool_id: PoolId, proved_at: datetime) -> None:
+    """A message we sent to the number came in by way of this pool."""
+    await store.note_proof(tx, number_id=number_id, pool_id=pool_id, now=proved_at)
 
 
 async def lock(tx: Tx, number_ids: Collection[NumberId]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from simyard.base.ids import AccountId, NumberId, PoolId
+from simyard.base.ids import AccountId, LeaseId, NumberId, OperatorId, PoolId, ServiceId
 from simyard.core.numbers.model import ClaimedNumber, RentedNumber, ReportedNumber, Want
 from simyard.db import sql
 from simyard.db.database import Tx
@@ -33,9 +34,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
+    """A number an SMS came in on, and what its pool has a say in.
+
+    It does not sell the services of its `blacklist`. `filters_itself`: it tells messages of other services apart.
+    """
+
     number_id: NumberId
     pool_id: PoolId
     public: bool
+    filters_itself: bool = False
+    blacklist: tuple[ServiceId, ...] = ()
 
 
 async def compare(
@@ -91,6 +99,42 @@ async def set_blocked(tx: Tx, *, number_id: NumberId, blocked: bool) -> list[Num
 async def ids_of(tx: Tx, *, msisdns: Sequence[str]) -> dict[str, tuple[NumberId, PoolId]]:
     rows = await _queries.ids_of.rows(tx, msisdns=msisdns)
     return {row["msisdn"]: (row["id"], row["pool_id"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedForCheck:
+    number_id: NumberId
+    pool_id: PoolId
+    lease_id: int
+
+
+async def claim_for_check(tx: Tx, *, msisdn: str) -> ClaimedForCheck | None:
+    row = await _queries.claim_for_check.row(tx, msisdn=msisdn)
+    return None if row is None else ClaimedForCheck(*row)
+
+
+async def is_listed(tx: Tx, *, msisdn: str) -> bool:
+    return bool(await _queries.is_listed.value(tx, msisdn=msisdn))
+
+
+async def note_proof(tx: Tx, *, number_id: NumberId, pool_id: PoolId, now: datetime) -> None:
+    await _queries.note_proof.execute(tx, number_id=number_id, pool_id=pool_id, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    id: NumberId
+    pool_id: PoolId
+    listed: bool
+    country: str
+    operator_id: OperatorId | None
+    placed_at: datetime | None
+    rent: bool
+
+
+async def listing_of(tx: Tx, *, msisdns: Collection[str]) -> dict[str, Listing]:
+    rows = await _queries.listing_of.rows(tx, msisdns=list(msisdns))
+    return {row["msisdn"]: Listing(*tuple(row)[1:]) for row in rows}
 
 
 async def note_changes(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
@@ -149,6 +193,21 @@ async def claim_for_rent(
     return None if row is None else RentedNumber(*row)
 
 
+async def take_remote(
+    tx: Tx,
+    *,
+    msisdn: str,
+    pool_id: PoolId,
+    country: str,
+    operator_id: OperatorId | None,
+    lease_id: LeaseId,
+) -> NumberId | None:
+    taken: NumberId | None = await _queries.take_remote.value(
+        tx, msisdn=msisdn, pool_id=pool_id, country=country, operator_id=operator_id, lease_id=lease_id
+    )
+    return taken
+
+
 async def lock_numbers(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
     await _queries.lock_numbers.execute(tx, number_ids=list(number_ids))
 
@@ -166,7 +225,12 @@ async def resolve(
         msisdns=[name[1] for name in names],
         number_ids=[name[2] for name in names],
     )
-    found = {row["ordinal"]: Resolved(row["id"], row["pool_id"], row["public"]) for row in rows}
+    found = {
+        row["ordinal"]: Resolved(
+            row["id"], row["pool_id"], row["public"], row["filters_itself"], tuple(row["blacklist"])
+        )
+        for row in rows
+    }
     return [found.get(ordinal + 1) for ordinal in range(len(names))]
 
 

@@ -62,6 +62,11 @@ RETURNING number.id;
 SELECT number.msisdn, number.id, number.pool_id FROM unnest(:msisdns::text[]) AS reported (msisdn)
   JOIN number ON number.msisdn = reported.msisdn;
 
+-- name: listing_of
+-- What is known of numbers, for those that are to be listed again as they were.
+SELECT msisdn, id, pool_id, listed, country, operator_id, placed_at, rent FROM number
+ WHERE msisdn = ANY (:msisdns::text[]);
+
 -- name: note_changes
 -- Tells the stock count which numbers to look at again.
 INSERT INTO stock_change (number_id) SELECT * FROM unnest(:number_ids::bigint[]);
@@ -183,6 +188,30 @@ WITH candidate AS (
 UPDATE number SET lease_id = nextval('lease_id') FROM candidate WHERE number.id = candidate.id
 RETURNING number.id, number.lease_id, number.msisdn;
 
+-- name: take_remote
+-- Leases a number a remote pool just reserved, and locks it. None when it is somebody's: another pool lists it, it is
+-- leased, public or blocked.
+INSERT INTO number (msisdn, pool_id, country, operator_id, port, placed_at, rent, listed, lease_id, position)
+VALUES (:msisdn, :pool_id, :country, :operator_id, :msisdn, NULL, false, false, :lease_id,
+        pg_current_xact_id()::text::bigint)
+ON CONFLICT (msisdn) DO UPDATE SET
+    pool_id = excluded.pool_id, country = excluded.country, operator_id = excluded.operator_id,
+    port = excluded.port, placed_at = NULL, rent = false, lease_id = excluded.lease_id
+ WHERE number.lease_id IS NULL AND NOT number.listed AND NOT number.blocked AND number.published_at IS NULL
+RETURNING id;
+
+-- name: claim_for_check
+-- Leases one number that is on a list and neither leased nor public; blocked ones too.
+UPDATE number SET lease_id = nextval('lease_id')
+ WHERE msisdn = :msisdn AND listed AND lease_id IS NULL AND published_at IS NULL
+RETURNING id, pool_id, lease_id;
+
+-- name: is_listed
+SELECT EXISTS (SELECT FROM number WHERE msisdn = :msisdn AND listed);
+
+-- name: note_proof
+UPDATE number SET proved_at = :now, proved_for = :pool_id WHERE id = :number_id;
+
 -- name: lock_numbers
 SELECT id FROM number WHERE id = ANY (:number_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
@@ -192,15 +221,20 @@ UPDATE number SET lease_id = NULL, position = pg_current_xact_id()::text::bigint
  WHERE id = ANY (:number_ids::bigint[]);
 
 -- name: resolve
--- A supplier's numbers by what he calls them: the number, or our id of it.
-SELECT given.ordinal, number.id, number.pool_id, number.published_at IS NOT NULL AS public
+-- A supplier's numbers by what he calls them: the number, or our id of it; with what their pools say of messages.
+SELECT given.ordinal, number.id, number.pool_id, number.published_at IS NOT NULL AS public,
+       number.filter_side = 'partner' AS filters_itself,
+       ARRAY(SELECT pool_blacklist.service_id FROM pool_blacklist
+              WHERE pool_blacklist.pool_id = number.pool_id) AS blacklist
   FROM unnest(:supplier_ids::bigint[], :msisdns::text[], :number_ids::bigint[])
        WITH ORDINALITY AS given (supplier_id, msisdn, number_id, ordinal)
   JOIN LATERAL (
-       SELECT number.id, number.pool_id, number.published_at FROM number JOIN pool ON pool.id = number.pool_id
+       SELECT number.id, number.pool_id, number.published_at, pool.filter_side
+         FROM number JOIN pool ON pool.id = number.pool_id
         WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.msisdn = given.msisdn
        UNION ALL
-       SELECT number.id, number.pool_id, number.published_at FROM number JOIN pool ON pool.id = number.pool_id
+       SELECT number.id, number.pool_id, number.published_at, pool.filter_side
+         FROM number JOIN pool ON pool.id = number.pool_id
         WHERE pool.supplier_id IS NOT DISTINCT FROM given.supplier_id AND number.id = given.number_id
         LIMIT 1
      ) AS number ON true

@@ -16,6 +16,13 @@ class PoolKind(StrEnum):
     SANDBOX = "sandbox"
 
 
+class FilterSide(StrEnum):
+    """Who tells messages of other services from those of the ordered one. The prohibited are always turned away by us."""
+
+    OURS = "ours"
+    PARTNER = "partner"
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     id: PoolId

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from simyard.base.ids import AccountId, PoolId
+from simyard.base.ids import AccountId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.pools import store
-from simyard.core.pools.model import AddPool, Heartbeat, Pool, PoolKind
+from simyard.core.pools.model import AddPool, FilterSide, Heartbeat, Pool, PoolKind
 from simyard.db.database import Tx
 
 
@@ -89,6 +89,38 @@ async def allow_rent(tx: Tx, pool_id: PoolId, *, allowed: bool, actor: str, now:
     facts: dict[str, object] = {"pool_id": pool_id, "allowed": allowed}
     await audit.record(tx, actor=actor, action="pool.rent", facts=facts, now=now)
     return pool
+
+
+async def set_blacklisted(
+    tx: Tx, pool_id: PoolId, service_id: ServiceId, *, blacklisted: bool, actor: str, now: datetime
+) -> None:
+    """Stop or start selling a service from a pool; open leases run on, but get no messages of a blacklisted one.
+
+    Rentals take them all the same. Refuses: UNKNOWN_POOL. A repeat changes nothing.
+    """
+    await find_pool(tx, pool_id)
+    if blacklisted:
+        changed = await store.blacklist(tx, pool_id=pool_id, service_id=service_id, now=now)
+    else:
+        changed = await store.unblacklist(tx, pool_id=pool_id, service_id=service_id)
+    if changed:
+        action = "pool.blacklisted" if blacklisted else "pool.unblacklisted"
+        facts: dict[str, object] = {"pool_id": pool_id, "service_id": service_id}
+        await audit.record(tx, actor=actor, action=action, facts=facts, now=now)
+
+
+async def blacklisted(tx: Tx, pool_id: PoolId) -> list[ServiceId]:
+    """The services a pool does not sell. Refuses: UNKNOWN_POOL."""
+    await find_pool(tx, pool_id)
+    return await store.blacklisted(tx, pool_id=pool_id)
+
+
+async def set_filter_side(tx: Tx, pool_id: PoolId, side: FilterSide, *, actor: str, now: datetime) -> None:
+    """Say who turns messages of other services away: we, or the pool's supplier. Refuses: UNKNOWN_POOL."""
+    if not await store.set_filter_side(tx, pool_id=pool_id, side=side):
+        raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id)
+    facts: dict[str, object] = {"pool_id": pool_id, "side": side}
+    await audit.record(tx, actor=actor, action="pool.filter_side", facts=facts, now=now)
 
 
 async def hear(tx: Tx, command: Heartbeat) -> None:

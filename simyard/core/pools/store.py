@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from simyard.base.ids import AccountId, PoolId, ServiceId
-from simyard.core.pools.model import Pool, PoolKind
+from simyard.core.pools.model import FilterSide, Pool, PoolKind
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -76,3 +76,19 @@ async def set_rent_allowed(tx: Tx, *, pool_id: PoolId, allowed: bool) -> Pool | 
 
 async def mark_online(tx: Tx, *, pool_id: PoolId, until: datetime) -> None:
     await _queries.mark_online.execute(tx, pool_id=pool_id, until=until)
+
+
+async def blacklist(tx: Tx, *, pool_id: PoolId, service_id: ServiceId, now: datetime) -> bool:
+    return bool(await _queries.blacklist.execute(tx, pool_id=pool_id, service_id=service_id, now=now))
+
+
+async def unblacklist(tx: Tx, *, pool_id: PoolId, service_id: ServiceId) -> bool:
+    return bool(await _queries.unblacklist.execute(tx, pool_id=pool_id, service_id=service_id))
+
+
+async def blacklisted(tx: Tx, *, pool_id: PoolId) -> list[ServiceId]:
+    return [ServiceId(row["service_id"]) for row in await _queries.blacklisted.rows(tx, pool_id=pool_id)]
+
+
+async def set_filter_side(tx: Tx, *, pool_id: PoolId, side: FilterSide) -> bool:
+    return await _queries.set_filter_side.value(tx, pool_id=pool_id, side=side) is not None

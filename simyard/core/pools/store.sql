@@ -29,3 +29,15 @@ UPDATE pool SET rent_allowed = :allowed WHERE id = :pool_id RETURNING id, name, 
 
 -- name: mark_online
 UPDATE pool SET online_until = :until WHERE id = :pool_id AND online_until < :until;
+
+-- name: blacklist
+INSERT INTO pool_blacklist (pool_id, service_id, set_at) VALUES (:pool_id, :service_id, :now) ON CONFLICT DO NOTHING;
+
+-- name: unblacklist
+DELETE FROM pool_blacklist WHERE pool_id = :pool_id AND service_id = :service_id;
+
+-- name: blacklisted
+SELECT service_id FROM pool_blacklist WHERE pool_id = :pool_id ORDER BY service_id;
+
+-- name: set_filter_side
+UPDATE pool SET filter_side = :side WHERE id = :pool_id RETURNING id;

@@ -12,7 +12,8 @@ from simyard.base.ids import AccountId, PoolId, ServiceId
 class Offer:
     """What a pool sells for one service in one country. `amount` is in the base currency; the stock lags by seconds.
 
-    A pool that is not online sells nothing until its supplier reports again.
+    A pool that is not online sells nothing until its supplier reports again; nor does one that is blocked, or whose
+    supplier does not want to sell the service. A poor one is sold after the others.
     """
 
     service_id: ServiceId
@@ -26,6 +27,7 @@ class Offer:
     amount: int
     stock: int
     online: bool
+    poor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ def charged(amount: int, currency: str, rates: Mapping[str, int]) -> int:
     return -(-money.convert(amount, rate_nanos=rate, rounding=Rounding.UP) // PRICE_STEP) * PRICE_STEP
 
 
+def cost_max(offer: Sold) -> int:
+    """What a number may cost us at most, in the base currency: the part of our price that is a supplier's."""
+    cost, _ = money.split(offer.amount, basis_points=offer.share_basis_points, rounding=Rounding.DOWN)
+    return cost
+
+
 class Sold(Protocol):
     """What a pool asks in the base currency, and how that is divided with its supplier."""
 

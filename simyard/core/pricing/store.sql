@@ -15,8 +15,15 @@ SELECT currency, rate_nanos FROM exchange_rate;
 -- price comes before the price for all pools; a reserved pool sells one service only.
 SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_name, pool.kind, pool.reserved_for,
        pool.supplier_id, pool.share_basis_points, price.amount,
-       GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0) AS stock,
-       pool.online_until > :now AS online
+       COALESCE(remote.stock, GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0)) AS stock,
+       pool.online_until > :now
+       AND COALESCE(remote_profile.enabled AND remote_profile.open_until <= :now, true)
+       AND NOT EXISTS (SELECT FROM withheld
+                        WHERE withheld.pool_id = pool.id AND withheld.service_id = want.service_id
+                          AND COALESCE(withheld.country = want.country, true) AND withheld.until > :now) AS online,
+       EXISTS (SELECT FROM pool_standing
+                WHERE pool_standing.pool_id = pool.id AND pool_standing.country = want.country
+                  AND pool_standing.service_id = want.service_id AND pool_standing.poor_until > :now) AS poor
   FROM unnest(:service_ids::smallint[], :countries::text[]) AS want (service_id, country)
  CROSS JOIN pool
  CROSS JOIN LATERAL (
@@ -28,6 +35,15 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
   LEFT JOIN shelf ON shelf.country = want.country AND shelf.pool_id = pool.id
   LEFT JOIN shelf_used ON shelf_used.country = want.country AND shelf_used.pool_id = pool.id
                       AND shelf_used.service_id = want.service_id
+  LEFT JOIN remote_profile ON remote_profile.pool_id = pool.id
+ CROSS JOIN LATERAL (
+        -- What a remote pool has that costs no more than its share of our price.
+        SELECT sum(remote_offer.stock)::bigint AS stock FROM remote_offer
+         WHERE pool.kind IN ('partner', 'upstream')
+           AND remote_offer.country = want.country AND remote_offer.service_id = want.service_id
+           AND remote_offer.pool_id = pool.id AND remote_offer.operator_name = ''
+           AND COALESCE(remote_offer.price <= price.amount * pool.share_basis_points / 10000, true)
+       ) AS remote
  WHERE pool.enabled AND pool.consent IS NOT NULL AND COALESCE(pool.reserved_for = want.service_id, true)
  ORDER BY price.service_id, price.country, price.amount, pool.id;
 
@@ -35,7 +51,8 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
 -- Everything on offer in a country to an account, or one service of it, cheapest first within a service.
 SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_name, pool.kind, pool.reserved_for,
        pool.supplier_id, pool.share_basis_points, price.amount,
-       GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0) AS stock, true AS online
+       COALESCE(remote.stock, GREATEST(COALESCE(shelf.available, 0) - COALESCE(shelf_used.used, 0), 0)) AS stock,
+       true AS online
   FROM (SELECT DISTINCT ON (price.service_id, pool.id) price.service_id, price.country, price.amount, pool.id AS pool_id
           FROM price JOIN pool ON price.pool_id = pool.id OR price.pool_id IS NULL
          WHERE price.country = :country
@@ -46,8 +63,21 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
   LEFT JOIN shelf ON shelf.country = price.country AND shelf.pool_id = pool.id
   LEFT JOIN shelf_used ON shelf_used.country = price.country AND shelf_used.pool_id = pool.id
                       AND shelf_used.service_id = price.service_id
+  LEFT JOIN remote_profile ON remote_profile.pool_id = pool.id
+ CROSS JOIN LATERAL (
+        -- What a remote pool has that costs no more than its share of our price.
+        SELECT sum(remote_offer.stock)::bigint AS stock FROM remote_offer
+         WHERE pool.kind IN ('partner', 'upstream')
+           AND remote_offer.country = price.country AND remote_offer.service_id = price.service_id
+           AND remote_offer.pool_id = pool.id AND remote_offer.operator_name = ''
+           AND COALESCE(remote_offer.price <= price.amount * pool.share_basis_points / 10000, true)
+       ) AS remote
  WHERE pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
+   AND COALESCE(remote_profile.enabled AND remote_profile.open_until <= :now, true)
    AND COALESCE(pool.reserved_for = price.service_id, true)
+   AND NOT EXISTS (SELECT FROM withheld
+                    WHERE withheld.pool_id = pool.id AND withheld.service_id = price.service_id
+                      AND COALESCE(withheld.country = price.country, true) AND withheld.until > :now)
    AND (NOT service.prohibited
         OR EXISTS (SELECT FROM service_permission
                     WHERE service_permission.account_id = :account_id AND service_permission.service_id = service.id))
@@ -55,11 +85,17 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
 
 -- name: offered_countries
 -- Countries in which at least one pool that can sell now has numbers and a price.
-SELECT DISTINCT shelf.country FROM shelf JOIN pool ON pool.id = shelf.pool_id
+SELECT shelf.country FROM shelf JOIN pool ON pool.id = shelf.pool_id
  WHERE shelf.available > 0 AND pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
    AND EXISTS (SELECT FROM price WHERE price.country = shelf.country
                                    AND (price.pool_id = pool.id OR price.pool_id IS NULL))
- ORDER BY shelf.country;
+UNION
+SELECT remote_offer.country FROM remote_offer JOIN pool ON pool.id = remote_offer.pool_id
+ WHERE remote_offer.stock > 0 AND pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
+   AND EXISTS (SELECT FROM price WHERE price.country = remote_offer.country
+                                   AND price.service_id = remote_offer.service_id
+                                   AND (price.pool_id = pool.id OR price.pool_id IS NULL))
+ ORDER BY country;
 
 -- name: plan_tariffs
 -- For the rest of the transaction: a plan for one country is no plan for all of them, and what is joined for all fits
@@ -71,7 +107,10 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('wor
 -- else the cheapest; and the stock of all of them. A pool's own price comes before the price for all pools; a reserved
 -- pool sells one service only. What grows with services and pools at once are the shelves that hold numbers.
 WITH seller AS MATERIALIZED (
-    SELECT pool.id, pool.reserved_for, pool.online_until > :now AS online FROM pool
+    SELECT pool.id, pool.reserved_for, pool.share_basis_points,
+           pool.online_until > :now
+           AND COALESCE(remote_profile.enabled AND remote_profile.open_until <= :now, true) AS online
+      FROM pool LEFT JOIN remote_profile ON remote_profile.pool_id = pool.id
      WHERE pool.enabled AND pool.consent IS NOT NULL
 ), offered AS MATERIALIZED (
     SELECT service.id, (SELECT count(*) FROM seller WHERE COALESCE(seller.reserved_for = service.id, true)) AS sellers
@@ -90,9 +129,17 @@ WITH seller AS MATERIALIZED (
       LEFT JOIN seller ON seller.id = price.pool_id AND COALESCE(seller.reserved_for = price.service_id, true)
      WHERE price.country = ANY (:countries::text[])
      GROUP BY price.country, price.service_id, offered.sellers
-), stocked AS (
-    SELECT priced.country, priced.service_id, min(COALESCE(price.amount, priced.common)) AS amount,
-           sum(shelf.available - COALESCE(shelf_used.used, 0)) AS stock
+), unsold AS MATERIALIZED (
+    SELECT withheld.pool_id, country.country, withheld.service_id
+      FROM withheld JOIN unnest(:countries::text[]) AS country ON COALESCE(withheld.country = country.country, true)
+     WHERE withheld.until > :now
+), poor AS MATERIALIZED (
+    SELECT pool_id, country, service_id FROM pool_standing
+     WHERE country = ANY (:countries::text[]) AND poor_until > :now
+), on_sale AS (
+    SELECT priced.country, priced.service_id, COALESCE(price.amount, priced.common) AS amount,
+           shelf.available - COALESCE(shelf_used.used, 0) AS stock,
+           (seller.id, priced.country, priced.service_id) IN (SELECT pool_id, country, service_id FROM poor) AS poor
       FROM seller
       JOIN shelf ON shelf.pool_id = seller.id AND shelf.country = ANY (:countries::text[]) AND shelf.available > 0
       JOIN priced ON priced.country = shelf.country
@@ -103,7 +150,26 @@ WITH seller AS MATERIALIZED (
                           AND shelf_used.service_id = priced.service_id
      WHERE seller.online AND COALESCE(price.amount, priced.common) IS NOT NULL
        AND shelf.available > COALESCE(shelf_used.used, 0)
-     GROUP BY priced.country, priced.service_id
+       AND (seller.id, priced.country, priced.service_id) NOT IN (SELECT pool_id, country, service_id FROM unsold)
+    UNION ALL
+    SELECT priced.country, priced.service_id, COALESCE(price.amount, priced.common), remote_offer.stock,
+           (seller.id, priced.country, priced.service_id) IN (SELECT pool_id, country, service_id FROM poor)
+      FROM seller
+      JOIN remote_offer ON remote_offer.pool_id = seller.id AND remote_offer.operator_name = ''
+                       AND remote_offer.stock > 0
+      JOIN priced ON priced.country = remote_offer.country AND priced.service_id = remote_offer.service_id
+                 AND (seller.reserved_for IS NULL OR seller.reserved_for = priced.service_id)
+      LEFT JOIN price ON priced.owners > 0 AND price.country = priced.country
+                     AND price.service_id = priced.service_id AND price.pool_id = seller.id
+     WHERE seller.online
+       AND (seller.id, priced.country, priced.service_id) NOT IN (SELECT pool_id, country, service_id FROM unsold)
+       AND COALESCE(remote_offer.price, 0)
+           <= COALESCE(price.amount, priced.common) * seller.share_basis_points / 10000
+), stocked AS (
+    SELECT country, service_id, COALESCE(min(amount) FILTER (WHERE NOT poor), min(amount)) AS amount,
+           sum(stock) AS stock
+      FROM on_sale
+     GROUP BY country, service_id
 )
 SELECT priced.country, priced.service_id,
        COALESCE(stocked.amount, LEAST(priced.own, CASE WHEN priced.owners < priced.sellers THEN priced.common END))

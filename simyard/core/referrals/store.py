@@ -41,4 +41,4 @@ async def shares(tx: Tx, *, referred_ids: Collection[AccountId]) -> dict[Account
 
 
 async def income(tx: Tx, *, account_id: AccountId) -> int:
-    return int(await _queries.income.value(tx, account_id=account_id))
+    return int(await _queries.income.value(tx, account_id=account_id) or 0)

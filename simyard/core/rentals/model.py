@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from simyard.base.ids import AccountId, NumberId, PoolId, RentalId
+from simyard.core.earnings.model import AT_ONCE
 from simyard.core.messages.model import ReceivedMessage
 from simyard.core.rentals.machine import State
 
@@ -101,10 +102,13 @@ class ExtendRental:
 
 @dataclass(frozen=True, slots=True)
 class ActOnRental:
+    """`earning_hold`: how long what it earned its supplier is pending, when it ends by this."""
+
     account_id: AccountId
     rental_id: RentalId
     now: datetime
     base_currency: str
+    earning_hold: timedelta = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

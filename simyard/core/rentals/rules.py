@@ -202,30 +202,34 @@ def charge(
 
 
 def settle(
-    rental: LockedRental, charged: Charged, supplier: Wallet | None, shared: SharedAccounts
+    rental: LockedRental,
+    charged: Charged,
+    supplier: Wallet | None,
+    shared: SharedAccounts,
+    *,
+    pending: bool = False,
 ) -> list[Transfer]:
     """Divides what all periods put into escrow.
 
     The margins become revenue, the rest the supplier's earning, through the clearing accounts when he is paid in another
-    currency.
+    currency. He can spend it at once unless it is to be pending first.
     """
     prefix, currency = f"rental/{rental.id}", rental.currency
     escrow = shared[SharedKind.ESCROW, currency]
     revenue = shared[SharedKind.REVENUE, currency]
     cost = charged.price - charged.margin
     moves = _transfers(f"{prefix}/margin", TransferKind.MARGIN, escrow, revenue, currency, charged.margin)
-    if supplier is not None and rental.earning_currency == currency:
-        return moves + _transfers(
-            f"{prefix}/earning", TransferKind.EARNING, escrow, supplier.available_id, currency, cost
-        )
+    earned = None if supplier is None else supplier.pending_id if pending else supplier.available_id
+    if earned is not None and rental.earning_currency == currency:
+        return moves + _transfers(f"{prefix}/earning", TransferKind.EARNING, escrow, earned, currency, cost)
     clearing = shared[SharedKind.CLEARING, currency]
     moves += _transfers(f"{prefix}/exchange", TransferKind.EXCHANGE, escrow, clearing, currency, cost)
-    if supplier is not None:
+    if earned is not None:
         moves += _transfers(
             f"{prefix}/earning",
             TransferKind.EARNING,
             shared[SharedKind.CLEARING, rental.earning_currency],
-            supplier.available_id,
+            earned,
             rental.earning_currency,
             charged.earning,
         )

@@ -12,6 +12,9 @@ import msgspec
 
 from simyard.base.ids import AccountId, LeaseId, LedgerAccountId, NumberId, PoolId, RentalId
 from simyard.base.refusals import Refusal, Refused
+from simyard.core.earnings import rules as earning_rules
+from simyard.core.earnings import service as earnings
+from simyard.core.earnings.model import AT_ONCE, NewEarning
 from simyard.core.idempotency import service as idempotency
 from simyard.core.idempotency.model import Keyed
 from simyard.core.messages import inbox
@@ -40,7 +43,7 @@ from simyard.core.rentals.model import (
 )
 from simyard.core.rentals.store import NewPeriod, NewRental
 from simyard.core.wallet import service as wallet
-from simyard.core.wallet.model import SharedKind, Transfer, Wallet
+from simyard.core.wallet.model import SharedKind, Transfer, TransferKind, Wallet
 from simyard.db.database import Tx
 
 EXTENSION_DAYS = 30
@@ -257,7 +260,7 @@ async def close(tx: Tx, command: ActOnRental) -> Rental:
     step = machine.step(rental.state, Event.CLOSED)
     if step is None:
         raise _closed(rental)
-    books = await _open_books(tx, [rental])
+    books = await _open_books(tx, [rental], command.earning_hold)
     _book_end(books, rental, step.money)
     await _end(tx, [(rental, step)], command.now)
     await _post(tx, books, command.now)
@@ -321,11 +324,13 @@ class _Books:
     charged: dict[RentalId, Charged]
     shares: Mapping[AccountId, Share]
     rates: Mapping[str, int]
+    earning_hold: timedelta
+    earned: list[NewEarning] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     spent: dict[AccountId, int] = field(default_factory=dict)
 
 
-async def _open_books(tx: Tx, rentals: Sequence[LockedRental]) -> _Books:
+async def _open_books(tx: Tx, rentals: Sequence[LockedRental], earning_hold: timedelta) -> _Books:
     """Locks the wallets of all who may be paid or charged, in the order of account ids."""
     buyers = {rental.account_id for rental in rentals}
     suppliers = {rental.supplier_id for rental in rentals if rental.supplier_id is not None}
@@ -336,7 +341,7 @@ async def _open_books(tx: Tx, rentals: Sequence[LockedRental]) -> _Books:
     charged = await store.charged(tx, rental_ids=[rental.id for rental in rentals])
     sales = [rules.sale(rental, charged[rental.id]) for rental in rentals]
     rates = await referrals.rates(tx, sales, shares, wallets)
-    return _Books(wallets, shared, charged, shares, rates)
+    return _Books(wallets, shared, charged, shares, rates, earning_hold)
 
 
 def _book_end(books: _Books, rental: LockedRental, money: MoneyMove) -> None:
@@ -345,7 +350,14 @@ def _book_end(books: _Books, rental: LockedRental, money: MoneyMove) -> None:
         books.transfers += rules.release(rental, charged.price, books.wallets[rental.account_id])
         return
     supplier = books.wallets.get(rental.supplier_id) if rental.supplier_id is not None else None
-    books.transfers += rules.settle(rental, charged, supplier, books.shared)
+    moves = rules.settle(rental, charged, supplier, books.shared, pending=books.earning_hold > AT_ONCE)
+    books.transfers += moves
+    if supplier is not None:
+        books.earned += [
+            NewEarning(rental.id, supplier.account_id, move.amount)
+            for move in moves
+            if move.kind is TransferKind.EARNING
+        ]
     sale = rules.sale(rental, charged)
     books.transfers += referral_rules.transfers(
         [sale], books.shares, books.wallets, books.shared, books.rates
@@ -360,11 +372,20 @@ async def _end(tx: Tx, ending: Sequence[tuple[LockedRental, machine.Step]], now:
 
 
 async def _post(tx: Tx, books: _Books, now: datetime) -> None:
+    if books.earning_hold == AT_ONCE:
+        books.transfers += earning_rules.repayments(books.earned, "rental", books.wallets)
     await wallet.post(tx, books.transfers, books.wallets, now=now)
+    await earnings.record(tx, books.earned, hold=books.earning_hold, now=now)
 
 
 async def end_due(
-    tx: Tx, *, limit: int, now: datetime, base_currency: str, extension_days: int = EXTENSION_DAYS
+    tx: Tx,
+    *,
+    limit: int,
+    now: datetime,
+    base_currency: str,
+    extension_days: int = EXTENSION_DAYS,
+    earning_hold: timedelta = AT_ONCE,
 ) -> int:
     """Do what is due of rentals; returns how many were.
 
@@ -383,7 +404,7 @@ async def end_due(
     ]
     if not events:
         return len(due)
-    books = await _open_books(tx, [rental for rental, _ in events])
+    books = await _open_books(tx, [rental for rental, _ in events], earning_hold)
     wanting = [rental for rental, event in events if event is Event.TIME_RAN_OUT and rental.auto_extend]
     quotes = await _extension_quotes(tx, wanting, extension_days, base_currency)
     periods: list[NewPeriod] = []

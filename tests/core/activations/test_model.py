@@ -82,6 +82,7 @@ class Sent:
     text: str
     lease: Lease
     at: float
+    first: Receipt
 
 
 class LeaseMachine(RuleBasedStateMachine):
@@ -230,7 +231,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if lease is None:
             assert receipt == Receipt(Fate.NO_LEASE)
             return
-        self.sent = Sent(line, text, lease, self.now())
+        self.sent = Sent(line, text, lease, self.now(), receipt)
         if lease.slug != slug:
             # Signal's name is a word as well: without a code nobody can tell.
             assert receipt == Receipt(Fate.OTHER_SERVICE if coded or slug != "signal" else Fate.UNRECOGNISED)
@@ -256,7 +257,9 @@ class LeaseMachine(RuleBasedStateMachine):
         if sent.line.lease is not sent.lease or self.now() - sent.at > REPEAT_SECONDS:
             return
         receipt = self.run(self.world.receive(self.supplier, sent.line.msisdn, sent.text))
-        assert receipt == Receipt(Fate.REPEATED, sent.lease.id)
+        # Who asks again about what was turned away is told the same again.
+        delivered = sent.first.fate is Fate.DELIVERED
+        assert receipt == (Receipt(Fate.REPEATED, sent.lease.id) if delivered else sent.first)
 
     # Acting
 

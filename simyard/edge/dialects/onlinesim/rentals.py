@@ -309,6 +309,7 @@ def _parse_act(request: WireRequest) -> ActOnRental:
         RentalId(Fields.of(request).lease_id()),
         request.now,
         request.settings.base_currency,
+        timedelta(hours=request.settings.earning_hold_hours),
     )
 
 

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from simyard.core.pools import ranges
+
 _READY_SECONDS_MAX = 60
 _STOCK_SECONDS_MAX = 20
 _SERVER7 = "/api/v1/server7"
@@ -95,8 +97,7 @@ class _Story:
             self._command("price", "set", service, "US", amount, "--pool", pool["id"])
 
         _chapter("The supplier reports the numbers in his SIM bank (Onlinesim reseller API v2)")
-        area, last = 200 + secrets.randbelow(800), secrets.randbelow(99)
-        numbers = [f"+1{area}55501{last:02d}", f"+1{area}55501{last + 1:02d}"]
+        numbers = two_numbers()
         listed = {"numbers": [{"number": number, "country_id": 1} for number in numbers]}
         report = self._ask("POST", f"{_RESELLER}/sendNumbersOnline", supplier["api_key"], listed)
         _expect(report["response"] == 1, "the numbers are taken")
@@ -205,6 +206,11 @@ class _Story:
         if response.status != expect:
             raise DemoFailed(f"{method} {path} answered {response.status}, not {expect}: {text}")
         return json.loads(text)
+
+
+def two_numbers() -> list[str]:
+    """Two American numbers of the ranges kept for fiction: an area code made up may be another country's."""
+    return secrets.SystemRandom().sample(list(ranges.numbers("US")), 2)
 
 
 def _without_keys(text: str) -> str:

@@ -151,6 +151,7 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
             steps = Steps(
                 logins=LoginSteps(durable, time, settings, passwords, _issuer_keys(settings, time)),
                 funding=funding_of(settings, durable, time),
+                rent=acquirer.rent,
             )
             for one in served:
                 one.app = DialectApp(

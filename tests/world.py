@@ -21,7 +21,7 @@ from simyard.core.activations.model import (
     Activation,
     ActivationView,
     ActOnActivation,
-    Asking,
+    AskingActivation,
     CheckActivation,
     CloseActivation,
     Closed,
@@ -359,7 +359,7 @@ class World:
         async with self.database.transaction() as tx:
             # Nothing here asks other hosts, so every outcome is final.
             outcomes = await activations.order(tx, commands)
-            return [one for one in outcomes if not isinstance(one, Asking)]
+            return [one for one in outcomes if not isinstance(one, AskingActivation)]
 
     async def order(self, buyer: AccountId, slug: str = "whatsapp", **wishes: Any) -> Order:
         """One order, its refusal raised. Takes what `order_command` takes."""
@@ -484,7 +484,10 @@ class World:
     async def rent(self, buyer: AccountId, days: int = 1, **wishes: Any) -> Rental:
         """Takes what `rental_command` takes."""
         async with self.database.transaction() as tx:
-            return await rentals.order(tx, self.rental_command(buyer, days, **wishes))
+            rental = await rentals.order(tx, self.rental_command(buyer, days, **wishes))
+        # Nothing here asks other hosts.
+        assert isinstance(rental, Rental)
+        return rental
 
     async def look_at_rentals(
         self,
@@ -696,7 +699,7 @@ _BROKEN = """
     UNION ALL
     SELECT 'an open rental does not lease its number', rental.id
       FROM rental LEFT JOIN number ON number.id = rental.number_id
-     WHERE rental.is_open AND number.lease_id IS DISTINCT FROM rental.id
+     WHERE rental.is_open AND rental.number_id IS NOT NULL AND number.lease_id IS DISTINCT FROM rental.id
     UNION ALL
     SELECT 'what lies in escrow is not what running rentals have cost', ledger_account.id
       FROM ledger_account
@@ -716,7 +719,7 @@ _BROKEN = """
     UNION ALL
     SELECT 'a rental that was not confirmed was not paid back, or extended', rental.id
       FROM rental JOIN rental_period ON rental_period.rental_id = rental.id
-     WHERE state IN ('canceled', 'expired')
+     WHERE state IN ('failed', 'canceled', 'expired')
        AND (ordinal > 1 OR (price > 0 AND NOT EXISTS (SELECT FROM transfer
                                                        WHERE reference = 'rental/' || rental.id || '/release')))
     UNION ALL
@@ -728,18 +731,21 @@ _BROKEN = """
               JOIN ledger_account ON ledger_account.id = transfer.debit_id AND ledger_account.kind = 'escrow'
              WHERE transfer.reference LIKE 'rental/' || rental.id || '/%')
     UNION ALL
-    SELECT 'an open activation of a remote pool has a number nobody holds, or asks for none', activation.id
-      FROM activation
-     WHERE remote AND is_open
-       AND (SELECT count(*) FROM remote_lease
-             WHERE remote_lease.lease_id = activation.id AND remote_lease.pool_id = activation.pool_id
-               AND (activation.state = 'acquiring' AND remote_lease.state = 'asking'
-                    OR activation.number_id IS NOT NULL AND remote_lease.state = 'held'
-                       AND remote_lease.msisdn = activation.msisdn)) <> 1
+    SELECT 'an open lease of a remote pool has a number nobody holds, or asks for none', lease.id
+      FROM (SELECT id, pool_id, number_id, msisdn, state FROM activation WHERE remote AND is_open
+            UNION ALL
+            SELECT id, pool_id, number_id, msisdn, state FROM rental WHERE remote AND is_open) AS lease
+     WHERE (SELECT count(*) FROM remote_lease
+             WHERE remote_lease.lease_id = lease.id AND remote_lease.pool_id = lease.pool_id
+               AND (lease.state = 'acquiring' AND remote_lease.state = 'asking'
+                    OR lease.number_id IS NOT NULL AND remote_lease.state = 'held'
+                       AND remote_lease.msisdn = lease.msisdn)) <> 1
     UNION ALL
     SELECT 'a remote pool holds a number for a lease that is closed', remote_lease.id
-      FROM remote_lease JOIN activation ON activation.id = remote_lease.lease_id
-     WHERE remote_lease.state = 'held' AND NOT activation.is_open
+      FROM remote_lease
+     WHERE remote_lease.state = 'held'
+       AND NOT EXISTS (SELECT FROM activation WHERE activation.id = remote_lease.lease_id AND activation.is_open)
+       AND NOT EXISTS (SELECT FROM rental WHERE rental.id = remote_lease.lease_id AND rental.is_open)
     UNION ALL
     SELECT 'an open activation does not lease its number', activation.id
       FROM activation LEFT JOIN number ON number.id = activation.number_id
@@ -752,7 +758,8 @@ _BROKEN = """
                               AND activation.state IN ('acquiring', 'waiting'))
                         + (SELECT COALESCE(sum(rental_period.price), 0)
                              FROM rental JOIN rental_period ON rental_period.rental_id = rental.id
-                            WHERE rental.account_id = wallet.account_id AND rental.state = 'waiting')
+                            WHERE rental.account_id = wallet.account_id
+                              AND rental.state IN ('acquiring', 'waiting'))
                         + (SELECT COALESCE(sum(payout.amount), 0) FROM payout
                             WHERE payout.account_id = wallet.account_id AND payout.state = 'requested')
     UNION ALL

@@ -13,7 +13,7 @@ from simyard.core.activations import service as activations
 from simyard.core.activations.model import (
     Activation,
     ActivationView,
-    Asking,
+    AskingActivation,
     CheckActivation,
     LookAtActivations,
     Order,
@@ -30,7 +30,7 @@ from simyard.core.remote.push_model import AdmitPush, Pushed, PushedMessage
 from simyard.db.database import Database, Tx
 from simyard.db.lanes import Lane
 
-Attempt: TypeAlias = Callable[[OrderNumber], Awaitable[Order | Asking]]
+Attempt: TypeAlias = Callable[[OrderNumber], Awaitable[Order | AskingActivation]]
 
 
 class Acquirer(Protocol):

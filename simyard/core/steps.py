@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from simyard.core.funding.model import Funding
 from simyard.core.logins.model import Logins
+from simyard.core.rentals.model import OrderRental, Rental
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +16,5 @@ class Steps:
 
     logins: Logins
     funding: Funding
+    rent: Callable[[OrderRental], Awaitable[Rental]]
+    """Refuses what `rentals.order` refuses, and UPSTREAM_FAILED when all pools that had numbers failed."""

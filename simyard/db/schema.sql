@@ -707,7 +707,7 @@ CREATE TABLE public.remote_offer (
     service_name text NOT NULL,
     operator_name text NOT NULL,
     country text NOT NULL,
-    service_id smallint NOT NULL,
+    service_id smallint,
     operator_id integer,
     price bigint,
     stock integer NOT NULL,
@@ -756,11 +756,10 @@ CREATE TABLE public.rental (
     id bigint DEFAULT nextval('public.lease_id'::regclass) NOT NULL,
     account_id bigint NOT NULL,
     pool_id bigint NOT NULL,
-    number_id bigint NOT NULL,
-    msisdn text NOT NULL,
+    number_id bigint,
+    msisdn text,
     country text NOT NULL,
     state text NOT NULL,
-    is_open boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['waiting'::text, 'active'::text]))) STORED NOT NULL,
     auto_extend boolean NOT NULL,
     currency text NOT NULL,
     supplier_id bigint,
@@ -770,17 +769,22 @@ CREATE TABLE public.rental (
     confirm_by timestamp with time zone NOT NULL,
     confirmed_at timestamp with time zone,
     expires_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    remote boolean DEFAULT false NOT NULL,
+    is_open boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['acquiring'::text, 'waiting'::text, 'active'::text]))) STORED NOT NULL,
     due_at timestamp with time zone GENERATED ALWAYS AS (
-CASE
-    WHEN (state = 'waiting'::text) THEN confirm_by
+CASE state
+    WHEN 'acquiring'::text THEN 'infinity'::timestamp with time zone
+    WHEN 'waiting'::text THEN confirm_by
     ELSE expires_at
 END) STORED NOT NULL,
-    closed_at timestamp with time zone,
+    CONSTRAINT rental_acquired CHECK ((remote OR (state <> ALL (ARRAY['acquiring'::text, 'failed'::text])))),
     CONSTRAINT rental_check CHECK (((expires_at > ordered_at) AND (confirm_by > ordered_at))),
     CONSTRAINT rental_check1 CHECK (((confirmed_at IS NOT NULL) = (messages > 0))),
     CONSTRAINT rental_check2 CHECK (((state = ANY (ARRAY['active'::text, 'ended'::text])) = (confirmed_at IS NOT NULL))),
-    CONSTRAINT rental_check3 CHECK (((state = ANY (ARRAY['waiting'::text, 'active'::text])) = (closed_at IS NULL))),
-    CONSTRAINT rental_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'active'::text, 'canceled'::text, 'expired'::text, 'ended'::text])))
+    CONSTRAINT rental_closed CHECK (((state = ANY (ARRAY['acquiring'::text, 'waiting'::text, 'active'::text])) = (closed_at IS NULL))),
+    CONSTRAINT rental_has_number CHECK ((((number_id IS NULL) = (state = ANY (ARRAY['acquiring'::text, 'failed'::text]))) AND ((msisdn IS NULL) = (state = ANY (ARRAY['acquiring'::text, 'failed'::text]))))),
+    CONSTRAINT rental_state_check CHECK ((state = ANY (ARRAY['acquiring'::text, 'waiting'::text, 'active'::text, 'failed'::text, 'canceled'::text, 'expired'::text, 'ended'::text])))
 )
 WITH (fillfactor='80');
 

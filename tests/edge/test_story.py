@@ -27,7 +27,8 @@ from simyard.edge.http import DialectApp
 from simyard.edge.wire import Dialect
 from simyard.settings import Settings
 from simyard.workers.logins import Passwords
-from tests.edge.quicksim.user import PASSWORD, steps_of
+from tests.edge.quicksim.user import PASSWORD
+from tests.edge.steps import steps_of
 from tests.world import World, micros, reported, world
 
 __all__ = ["world"]
@@ -193,7 +194,7 @@ async def speaking(
     speaks: type[Teller], world: World, clock: ManualClock, lanes: Lanes, buyer: AccountId
 ) -> AsyncIterator[Teller]:
     passwords = Passwords()
-    steps = steps_of(world, clock, Settings(), passwords)
+    steps = steps_of(world.database, clock, Settings(), passwords)
     app = DialectApp(
         speaks.dialect, lanes=lanes, database=world.database, clock=clock, settings=Settings(), steps=steps
     )

@@ -202,6 +202,8 @@ class PartnerServer:
             content["phone"] = phone
         content["phoneFrom"] = operation.service if quirks.service_as_sender and operation else sender
         content["text"] = text
+        if operation is not None and operation.service == "rent":
+            content["service"] = "rent"
         headers = {"User-Agent": "partner/1.0", "Content-Type": "application/json"}
         if quirks.form_push:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -356,7 +358,7 @@ class PartnerServer:
         if quirks.needs_currency and body.get("currency") not in (643, 840):
             return 422, {"detail": [{"loc": ["body", "currency"], "msg": "field required"}]}
         service, country = body["service"], str(body["country"])
-        if service not in (*self.services, "rent"):
+        if service not in self.services:
             return 200, self._error(f"Service not available: {service}")
         number = self._free(country, body["operator"], service, [str(prefix) for prefix in prefixes])
         if number is None:

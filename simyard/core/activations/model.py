@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import final
 
 from simyard.base.ids import AccountId, ActivationId, NumberId, OperatorId, PoolId, ServiceId
 from simyard.core.activations.machine import State
 from simyard.core.messages.model import ReceivedMessage
-from simyard.core.remote.model import RemoteWish
+from simyard.core.remote.model import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class OrderNumber:
 
     No pool: the cheapest that has stock; `common_only` leaves out those reserved for the service. `price_max` is in
     the buyer's currency; `price_exact` too: only offers that cost just this. Under an idempotency key the same order gives the same outcome; labels are the buyer's own
-    names and belong to what must be the same. `remote`: whoever orders goes on when the outcome is `Asking`; without it
+    names and belong to what must be the same. `remote`: whoever orders goes on when the outcome is `AskingActivation`; without it
     pools that must be asked for a number are left out, as those in `avoided` are.
     """
 
@@ -42,6 +43,7 @@ class OrderNumber:
     avoided: frozenset[PoolId] = frozenset()
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Order:
     """What was leased, what it cost, and what the wallet could spend after it."""
@@ -57,17 +59,11 @@ class Order:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """An order that waits for the number of a pool that must be asked for it. Nobody is told of it before that came.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingActivation(Asking):
+    """An order that waits for its number, with what its buyer is told once it came."""
 
-    `others`: there is another pool it may go to.
-    """
-
-    activation_id: ActivationId
-    pool_id: PoolId
-    wish: RemoteWish
-    account_id: AccountId
+    service_id: ServiceId
     service_label: str
     country_label: str
     price: int
@@ -75,8 +71,6 @@ class Asking:
     available: int
     ordered_at: datetime
     expires_at: datetime
-    others: bool
-    idempotency_key: str | None
 
 
 @dataclass(frozen=True, slots=True)

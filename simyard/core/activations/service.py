@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from simyard.core.activations.model import (
     ActivationPage,
     ActivationView,
     ActOnActivation,
-    Asking,
+    AskingActivation,
     CheckActivation,
     CloseActivation,
     Closed,
@@ -42,8 +41,9 @@ from simyard.core.pools.model import PoolKind
 from simyard.core.pricing import rules as pricing_rules
 from simyard.core.pricing import service as pricing
 from simyard.core.pricing.model import Offer, Quote
+from simyard.core.remote import rules as remote_rules
 from simyard.core.remote import service as remote
-from simyard.core.remote.model import Choice, Ending, RemoteWant, RemoteWish
+from simyard.core.remote.model import Choice, Ending, RemoteWant, RemoteWish, Returned
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Wallet
 from simyard.db.database import Tx
@@ -67,23 +67,23 @@ class _Bid:
     offers: list[tuple[Offer, Quote]]
     excluded: tuple[str, ...]
     unaffordable: bool = False
-    result: Order | Asking | Refusal | None = None
+    result: Order | AskingActivation | Refusal | None = None
 
 
-async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Asking | Refusal]:
+async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | AskingActivation | Refusal]:
     """Lease one free number for each command and hold its price.
 
     Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), SERVICE_PROHIBITED, NOT_PRICED (nobody
     has a price for it there), NO_RATE, PRICE_CHANGED (no offer costs just that), PRICE_TOO_HIGH, INSUFFICIENT_FUNDS,
     NO_NUMBERS. With several pools the cheapest that has numbers wins. What an account banned it is not given (the newest
     1,000 of a country). An account without a wallet has no funds. When the cheapest is a pool that must be asked for a number,
-    the price is held and the outcome is `Asking`: whoever asked for that (`remote`) carries it on
-    (`core/activations/acquiring.py`); until then a twin under its key is refused as BUSY. A repeat under an idempotency key returns the first
+    the price is held and the outcome is `AskingActivation`: whoever asked for that (`remote`) carries it on
+    (`core/remote/saga.py`); until then a twin under its key is refused as BUSY. A repeat under an idempotency key returns the first
     outcome and moves nothing; a refused order leaves its key free. Locks: keys, wallets by account id; numbers are passed
     over when locked.
     """
     now = max(command.now for command in commands)
-    results: list[Order | Asking | Refusal | None] = [None] * len(commands)
+    results: list[Order | AskingActivation | Refusal | None] = [None] * len(commands)
     settled = await idempotency.settle(tx, _keyed(commands), now=now)
     for index, answer in settled.answers.items():
         results[index] = answer if isinstance(answer, Refusal) else _outcome_decoder.decode(answer)
@@ -100,7 +100,7 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | Asking 
         await _record_keys(tx, settled.first_of, results)
     for index, first in settled.twins.items():
         one = results[first]
-        results[index] = Refusal(Refused.BUSY, twin=True) if isinstance(one, Asking) else one
+        results[index] = Refusal(Refused.BUSY, twin=True) if isinstance(one, AskingActivation) else one
     return [result if result is not None else Refusal(Refused.INTERNAL) for result in results]
 
 
@@ -113,7 +113,7 @@ def _keyed(commands: Sequence[OrderNumber]) -> dict[int, Keyed]:
 
 
 async def _record_keys(
-    tx: Tx, first_of: Mapping[Key, int], results: Sequence[Order | Asking | Refusal | None]
+    tx: Tx, first_of: Mapping[Key, int], results: Sequence[Order | AskingActivation | Refusal | None]
 ) -> None:
     done: dict[Key, tuple[LeaseId, bytes | None]] = {}
     refused: list[Key] = []
@@ -121,8 +121,8 @@ async def _record_keys(
         result = results[index]
         if isinstance(result, Order):
             done[key] = (result.activation_id, encode_outcome(result))
-        elif isinstance(result, Asking):
-            done[key] = (result.activation_id, None)
+        elif isinstance(result, AskingActivation):
+            done[key] = (result.lease_id, None)
         else:
             refused.append(key)
     await idempotency.record(tx, done, refused=refused)
@@ -135,7 +135,7 @@ def encode_outcome(order: Order) -> bytes:
 
 async def _order_fresh(
     tx: Tx, commands: Sequence[OrderNumber], wallets: dict[AccountId, Wallet], now: datetime
-) -> list[Order | Asking | Refusal]:
+) -> list[Order | AskingActivation | Refusal]:
     offers = await pricing.offers_for(tx, {(one.service_id, one.country) for one in commands}, now)
     suppliers = {offer.supplier_id for offer in offers if offer.supplier_id is not None}
     currencies = await wallet.currencies(tx, suppliers) if suppliers else {}
@@ -221,7 +221,7 @@ def _affordable_offers(
 
 
 def _may_be_asked(offer: Offer, command: OrderNumber) -> bool:
-    """Asking another host for a number it says it has not is a call for nothing."""
+    """AskingActivation another host for a number it says it has not is a call for nothing."""
     return offer.kind not in remote.KINDS or (
         command.remote and offer.stock > 0 and offer.pool_id not in command.avoided
     )
@@ -356,15 +356,14 @@ def _ask(
         currency=quote.earning_currency,
         price_max=pricing_rules.cost_max(offer) if offer.kind == PoolKind.UPSTREAM else None,
         excluded=bid.excluded,
-        # Told from those of another installation, or of this one before it was set up anew.
-        reference=f"{lease_id}-{secrets.token_hex(4)}",
+        reference=remote_rules.new_reference(lease_id),
     )
     asking[lease_id] = (offer.pool_id, wish)
-    bid.result = Asking(
-        activation_id=lease_id,
+    bid.result = AskingActivation(
+        lease_id=lease_id,
         pool_id=offer.pool_id,
         wish=wish,
-        account_id=command.account_id,
+        service_id=command.service_id,
         service_label=command.service_label,
         country_label=command.country_label,
         price=quote.price,
@@ -591,7 +590,7 @@ async def _close_all(
     await remote.end(
         tx,
         [
-            (activation.id, Ending.SOLD if activation.messages else Ending.CANCELED)
+            Returned(activation.id, Ending.SOLD if activation.messages else Ending.CANCELED)
             for activation, _ in closing
             if activation.remote
         ],

@@ -211,6 +211,11 @@ async def take_remote(
     )
 
 
+async def is_banned(tx: Tx, account_id: AccountId, number_id: NumberId) -> bool:
+    """Whether the account never wants the number again."""
+    return await store.is_banned(tx, account_id=account_id, number_id=number_id)
+
+
 async def claim_for_check(tx: Tx, msisdn: str) -> ClaimedForCheck:
     """Lease a number to the platform itself. Refuses, first match wins: UNKNOWN_NUMBER (on no list), NUMBER_IN_USE."""
     claimed = await store.claim_for_check(tx, msisdn=msisdn)

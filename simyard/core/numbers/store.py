@@ -179,6 +179,10 @@ async def claim(
     return looked
 
 
+async def is_banned(tx: Tx, *, account_id: AccountId, number_id: NumberId) -> bool:
+    return bool(await _queries.is_banned.value(tx, account_id=account_id, number_id=number_id))
+
+
 async def claim_for_rent(
     tx: Tx, *, account_id: AccountId, pool_id: PoolId, country: str, excluded: Sequence[str], window: int
 ) -> RentedNumber | None:

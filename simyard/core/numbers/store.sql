@@ -188,6 +188,9 @@ WITH candidate AS (
 UPDATE number SET lease_id = nextval('lease_id') FROM candidate WHERE number.id = candidate.id
 RETURNING number.id, number.lease_id, number.msisdn;
 
+-- name: is_banned
+SELECT EXISTS (SELECT FROM number_ban WHERE account_id = :account_id AND number_id = :number_id);
+
 -- name: take_remote
 -- Leases a number a remote pool just reserved, and locks it. None when it is somebody's: another pool lists it, it is
 -- leased, public or blocked.

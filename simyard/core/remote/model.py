@@ -50,8 +50,8 @@ class RemoteOffer:
 
     `country_name` and `service_name` are sent back as they are when a number is asked for. No operator name: any operator,
     the total of the country; an offer of one operator is a part of that. Where there is no total, the parts are summed.
-    No id: a name nobody here knows; such an offer is counted, not sold. The price is what the source takes, in micros of
-    the base currency; None: it sells at our price.
+    No id: a name nobody here knows; such an offer is counted, not sold; unless it is `to_rent`, for any sender, which has
+    no service. The price is what the source takes, in micros of the base currency; None: it sells at our price.
     """
 
     country: str | None
@@ -62,6 +62,7 @@ class RemoteOffer:
     price: int | None
     stock: int
     operator_name: str = ""
+    to_rent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,20 @@ class RemoteWish:
     rental_days: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An order that waits for the number of a pool that must be asked for it. Nobody is told of it before that came.
+
+    `others`: there is another pool it may go to.
+    """
+
+    lease_id: LeaseId
+    pool_id: PoolId
+    wish: RemoteWish
+    others: bool
+    idempotency_key: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteNumber:
     """A number a source reserved. `msisdn` is E.164 with a plus sign. `cost` is what it takes for it (base currency)."""
@@ -94,6 +109,15 @@ class RemoteNumber:
     remote_id: str
     msisdn: str
     cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A lease whose number goes back to its source. `amount`: what the supplier earned in all; None: what was agreed."""
+
+    lease_id: LeaseId
+    ending: Ending
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +184,11 @@ class UnknownName:
 
 @dataclass(frozen=True, slots=True)
 class RemoteWant:
-    """What an order may ask a pool for. `cost_max` is in micros of the base currency."""
+    """What an order may ask a pool for; no service: a number to rent. `cost_max` is in micros of the base currency."""
 
     pool_id: PoolId
     country: str
-    service_id: ServiceId
+    service_id: ServiceId | None
     operator_id: OperatorId | None
     cost_max: int
 

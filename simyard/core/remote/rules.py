@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from simyard.base import phone
+from simyard.base.ids import LeaseId
 from simyard.core.remote.model import DueLease, RemoteNumber, RemoteOffer, RemoteWish
 
 BUDGET_SECONDS: Final = 10.0
@@ -38,12 +40,18 @@ _FINISH_HOURS = 24
 _REJECTED_TRIES_MAX = 5
 
 
+def new_reference(lease_id: LeaseId) -> str:
+    """Told from those of another installation, or of this one before it was set up anew."""
+    return f"{lease_id}-{secrets.token_hex(4)}"
+
+
 def whole_offers(offers: Sequence[RemoteOffer]) -> list[RemoteOffer]:
     """What of a report can be sold: known names only, each once, and a total wherever there are only parts."""
     known: dict[tuple[str, str, str], RemoteOffer] = {}
     for offer in offers:
         names = (offer.country_name, offer.service_name, offer.operator_name)
-        if offer.country is None or offer.service_id is None or max(map(len, names)) > NAME_LENGTH_MAX:
+        sold = offer.service_id is not None or offer.to_rent
+        if offer.country is None or not sold or max(map(len, names)) > NAME_LENGTH_MAX:
             continue
         known[names] = replace(offer, stock=max(0, min(offer.stock, 10**9)))
     parts: dict[tuple[str, str], list[RemoteOffer]] = {}

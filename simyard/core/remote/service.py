@@ -30,6 +30,7 @@ from simyard.core.remote.model import (
     RemoteNumber,
     RemoteWant,
     RemoteWish,
+    Returned,
     SetProfile,
     Stock,
     UnknownName,
@@ -236,10 +237,10 @@ async def is_asking(tx: Tx, supplier_id: AccountId, pool_id: PoolId | None = Non
 # Ending
 
 
-async def end(tx: Tx, endings: Sequence[tuple[LeaseId, Ending]], *, now: datetime) -> None:
+async def end(tx: Tx, returned: Sequence[Returned], *, now: datetime) -> None:
     """Leases that hold numbers of remote pools have closed: their sources are told. A repeat changes nothing."""
-    if endings:
-        await store.end(tx, endings=endings, now=now)
+    if returned:
+        await store.end(tx, returned=returned, now=now)
 
 
 async def refund(tx: Tx, lease_id: LeaseId, *, now: datetime) -> bool:

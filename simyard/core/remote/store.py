@@ -22,6 +22,7 @@ from simyard.core.remote.model import (
     RemoteOffer,
     RemoteWant,
     RemoteWish,
+    Returned,
     SetProfile,
     UnknownName,
 )
@@ -275,9 +276,13 @@ async def set_state(
     )
 
 
-async def end(tx: Tx, *, endings: Sequence[tuple[LeaseId, Ending]], now: datetime) -> None:
+async def end(tx: Tx, *, returned: Sequence[Returned], now: datetime) -> None:
     await _queries.end.execute(
-        tx, lease_ids=[one[0] for one in endings], endings=[one[1] for one in endings], now=now
+        tx,
+        lease_ids=[one.lease_id for one in returned],
+        endings=[one.ending for one in returned],
+        amounts=[one.amount for one in returned],
+        now=now,
     )
 
 

@@ -101,7 +101,9 @@ SELECT want.ordinal, offer.country_name, offer.service_name, offer.operator_name
   JOIN remote_profile AS profile ON profile.pool_id = want.pool_id AND profile.enabled AND profile.open_until <= :now
  CROSS JOIN LATERAL (
        SELECT remote_offer.country_name, remote_offer.service_name, remote_offer.operator_name FROM remote_offer
-        WHERE remote_offer.country = want.country AND remote_offer.service_id = want.service_id
+        WHERE remote_offer.country = want.country
+          AND (remote_offer.service_id = want.service_id
+               OR (want.service_id IS NULL AND remote_offer.service_id IS NULL))
           AND remote_offer.pool_id = want.pool_id AND remote_offer.stock > 0
           AND CASE WHEN want.operator_id IS NULL THEN remote_offer.operator_name = ''
                    ELSE remote_offer.operator_id = want.operator_id END
@@ -190,8 +192,9 @@ UPDATE remote_lease SET state = :state, due_at = COALESCE(:due_at::timestamptz, 
  WHERE lease_id = :lease_id AND state = 'asking';
 
 -- name: end
-UPDATE remote_lease SET state = 'finishing', ending = given.ending, changed_at = :now, due_at = :now, tries = 0
-  FROM unnest(:lease_ids::bigint[], :endings::text[]) AS given (lease_id, ending)
+UPDATE remote_lease SET state = 'finishing', ending = given.ending, amount = COALESCE(given.amount, remote_lease.amount),
+                        changed_at = :now, due_at = :now, tries = 0
+  FROM unnest(:lease_ids::bigint[], :endings::text[], :amounts::bigint[]) AS given (lease_id, ending, amount)
  WHERE remote_lease.lease_id = given.lease_id AND remote_lease.state = 'held';
 
 -- name: refund

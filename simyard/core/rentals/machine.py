@@ -7,15 +7,20 @@ from typing import NamedTuple
 
 
 class State(StrEnum):
+    ACQUIRING = "acquiring"
+    """For its number, which lies with somebody else."""
     WAITING = "waiting"
     """For the first SMS, which shows that the number works."""
     ACTIVE = "active"
+    FAILED = "failed"
     CANCELED = "canceled"
     EXPIRED = "expired"
     ENDED = "ended"
 
 
 class Event(StrEnum):
+    NUMBER_CAME = "number_came"
+    NUMBER_REFUSED = "number_refused"
     SMS_ARRIVED = "sms_arrived"
     CLOSED = "closed"
     CONFIRMATION_RAN_OUT = "confirmation_ran_out"
@@ -40,6 +45,8 @@ class Step(NamedTuple):
 
 
 TABLE: dict[tuple[State, Event], Step] = {
+    (State.ACQUIRING, Event.NUMBER_CAME): Step(State.WAITING, MoneyMove.NONE),
+    (State.ACQUIRING, Event.NUMBER_REFUSED): Step(State.FAILED, MoneyMove.RELEASE),
     (State.WAITING, Event.SMS_ARRIVED): Step(State.ACTIVE, MoneyMove.CAPTURE),
     (State.WAITING, Event.CLOSED): Step(State.CANCELED, MoneyMove.RELEASE),
     (State.WAITING, Event.CONFIRMATION_RAN_OUT): Step(State.EXPIRED, MoneyMove.RELEASE),
@@ -49,7 +56,7 @@ TABLE: dict[tuple[State, Event], Step] = {
     (State.ACTIVE, Event.TIME_RAN_OUT): Step(State.ENDED, MoneyMove.SETTLE),
 }
 
-OPEN = frozenset({State.WAITING, State.ACTIVE})
+OPEN = frozenset({State.ACQUIRING, State.WAITING, State.ACTIVE})
 
 
 def step(state: State, event: Event) -> Step | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import final
 
 from simyard.base.ids import AccountId, NumberId, PoolId, RentalId
 from simyard.core.earnings.model import AT_ONCE
 from simyard.core.messages.model import ReceivedMessage
+from simyard.core.remote.model import Asking
 from simyard.core.rentals.machine import State
 
 
@@ -17,7 +19,9 @@ class OrderRental:
     """A wish for one number for so many days, from any sender.
 
     Without a first SMS within `confirm_seconds` the rental ends and is paid back. `excluded` are E.164 prefixes. No pool:
-    the cheapest that has numbers. `sandbox_seconds`: when Simyard makes an SMS for a fictitious number.
+    the cheapest that has numbers. `sandbox_seconds`: when Simyard makes an SMS for a fictitious number. `remote`: whoever
+    orders goes on when the outcome is `AskingRental`; without it pools that must be asked for a number are left out, as
+    those in `avoided` are.
     """
 
     account_id: AccountId
@@ -31,6 +35,16 @@ class OrderRental:
     excluded: tuple[str, ...] = ()
     sandbox_seconds: float = 0
     idempotency_key: str | None = None
+    remote: bool = False
+    avoided: frozenset[PoolId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingRental(Asking):
+    """An order that waits for its number, with whom it is shown to once it came, and the currency of tariffs."""
+
+    account_id: AccountId
+    base_currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class RentalOffer:
     price: int
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Rental:
     """A rental as its buyer may see it: `days` and `price` are the sums of all periods.
@@ -159,7 +174,10 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class LockedRental:
-    """A rental this transaction has locked, with all that decides about it."""
+    """A rental that has its number, locked by this transaction, with all that decides about it.
+
+    `remote`: whoever the number lies with is to be told how it ended.
+    """
 
     id: RentalId
     account_id: AccountId
@@ -175,3 +193,4 @@ class LockedRental:
     ordered_at: datetime
     confirm_by: datetime
     expires_at: datetime
+    remote: bool

@@ -15,6 +15,8 @@ from simyard.base.refusals import Refusal, Refused
 from simyard.core.pricing import rules as pricing_rules
 from simyard.core.pricing.model import Quote
 from simyard.core.referrals.model import Sale
+from simyard.core.remote import rules as remote_rules
+from simyard.core.remote.model import Choice, RemoteWish
 from simyard.core.rentals import machine
 from simyard.core.rentals.machine import Event, State
 from simyard.core.rentals.model import (
@@ -50,6 +52,24 @@ def extension_fingerprint(command: ExtendRental) -> bytes:
 
 def _fingerprint(*wanted: object) -> bytes:
     return hashlib.sha256(msgspec.json.encode(wanted)).digest()
+
+
+def wish(rental_id: RentalId, command: OrderRental, choice: Choice, quote: Quote) -> RemoteWish:
+    """What a source is asked for. It earns that much for the first period."""
+    return RemoteWish(
+        country=command.country,
+        country_name=choice.country_name,
+        service_id=None,
+        service_name=choice.service_name,
+        operator_id=None,
+        operator_name=choice.operator_name,
+        amount=quote.earning,
+        currency=quote.earning_currency,
+        price_max=None,
+        excluded=command.excluded,
+        reference=remote_rules.new_reference(rental_id),
+        rental_days=command.days,
+    )
 
 
 # Prices
@@ -175,14 +195,14 @@ def capture(rental: LockedRental, price: int, buyer: Wallet, shared: SharedAccou
     )
 
 
-def release(rental: LockedRental, price: int, buyer: Wallet) -> list[Transfer]:
+def release(rental_id: RentalId, price: int, buyer: Wallet) -> list[Transfer]:
     """Gives back what was held."""
     return _transfers(
-        f"rental/{rental.id}/release",
+        f"rental/{rental_id}/release",
         TransferKind.RELEASE,
         buyer.held_id,
         buyer.available_id,
-        rental.currency,
+        buyer.currency,
         price,
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from simyard.base.ids import AccountId, LeaseId, LedgerAccountId, NumberId, PoolId, RentalId
+from simyard.base.ids import AccountId, LedgerAccountId, NumberId, PoolId, RentalId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.earnings import rules as earning_rules
 from simyard.core.earnings import service as earnings
@@ -19,6 +19,7 @@ from simyard.core.idempotency import service as idempotency
 from simyard.core.idempotency.model import Keyed
 from simyard.core.messages import inbox
 from simyard.core.numbers import service as numbers
+from simyard.core.numbers.model import RentedNumber
 from simyard.core.pools.model import PoolKind
 from simyard.core.pricing import rules as pricing_rules
 from simyard.core.pricing import service as pricing
@@ -26,10 +27,13 @@ from simyard.core.pricing.model import Quote
 from simyard.core.referrals import rules as referral_rules
 from simyard.core.referrals import service as referrals
 from simyard.core.referrals.model import Share
+from simyard.core.remote import service as remote
+from simyard.core.remote.model import Ending, RemoteWant, Returned
 from simyard.core.rentals import machine, rules, store
 from simyard.core.rentals.machine import Event, MoneyMove
 from simyard.core.rentals.model import (
     ActOnRental,
+    AskingRental,
     Charged,
     CountryOffer,
     ExtendRental,
@@ -58,20 +62,26 @@ _outcome_decoder = msgspec.msgpack.Decoder(Rental)
 # Ordering
 
 
-async def order(tx: Tx, command: OrderRental) -> Rental:
+async def order(tx: Tx, command: OrderRental) -> Rental | AskingRental:
     """Lease one number for days and hold the price until the first SMS.
 
-    Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), INSUFFICIENT_FUNDS for an account without a wallet,
-    NOT_PRICED (nobody rents out there), UNKNOWN_PERIOD, NO_RATE, INSUFFICIENT_FUNDS, NO_NUMBERS. With several pools the
-    cheapest that has numbers wins; a number the account banned is passed over. A repeat under an idempotency key returns the first outcome and moves nothing. Locks: the
-    key, the wallet; numbers are passed over when locked.
+    Refuses, first match wins: IDEMPOTENCY_KEY_REUSED (with another order), BUSY (its twin waits for a number),
+    INSUFFICIENT_FUNDS for an account without a wallet, NOT_PRICED (nobody rents out there), UNKNOWN_PERIOD, NO_RATE,
+    INSUFFICIENT_FUNDS, NO_NUMBERS. With several pools the cheapest that has numbers wins; a number the account banned is
+    passed over. When the cheapest is a pool that must be asked for a number, the price is held and the outcome is
+    `AskingRental`: whoever asked for that (`remote`) carries it on (`core/remote/saga.py`). A repeat under an idempotency
+    key returns the first outcome and moves nothing. Locks: the key, the wallet; numbers are passed over when locked.
     """
     keyed = _keyed(command.account_id, command.idempotency_key, rules.order_fingerprint(command))
     earlier = await _earlier(tx, keyed, command.now)
     if earlier is not None:
         return earlier
-    rental_id = await _lease(tx, command)
-    rental = await _rental(tx, command.account_id, rental_id, command.base_currency)
+    leased = await _lease(tx, command)
+    if isinstance(leased, AskingRental):
+        if keyed is not None:
+            await idempotency.record(tx, {keyed.key: (leased.lease_id, None)})
+        return leased
+    rental = await shown(tx, command.account_id, leased, command.base_currency)
     return await _remembered(tx, keyed, rental)
 
 
@@ -91,12 +101,16 @@ async def _earlier(tx: Tx, keyed: Keyed | None, now: datetime) -> Rental | None:
 
 async def _remembered(tx: Tx, keyed: Keyed | None, rental: Rental) -> Rental:
     if keyed is not None:
-        outcome: tuple[LeaseId, bytes] = (rental.id, _outcome_encoder.encode(rental))
-        await idempotency.record(tx, {keyed.key: outcome})
+        await idempotency.record(tx, {keyed.key: (rental.id, encode_outcome(rental))})
     return rental
 
 
-async def _lease(tx: Tx, command: OrderRental) -> RentalId:
+def encode_outcome(rental: Rental) -> bytes:
+    """A rental as it is kept under its idempotency key."""
+    return _outcome_encoder.encode(rental)
+
+
+async def _lease(tx: Tx, command: OrderRental) -> RentalId | AskingRental:
     buyer = (await wallet.lock(tx, [command.account_id])).get(command.account_id)
     if buyer is None:
         raise Refusal(Refused.INSUFFICIENT_FUNDS)
@@ -111,41 +125,81 @@ async def _lease(tx: Tx, command: OrderRental) -> RentalId:
     quoted = await _quoted(tx, tariffs, buyer.currency, command.base_currency)
     if all(quote.price > buyer.available for _, quote in quoted):
         raise Refusal(Refused.INSUFFICIENT_FUNDS)
-    online = [one for one in quoted if one[0].online]
+    online = [one for one in quoted if one[0].online and _may_be_asked(one[0], command)]
     affordable = [one for one in online if one[1].price <= buyer.available]
     # Stock lags, so a pool that shows none is still asked, after those that show some.
-    for tariff, quote in sorted(
-        affordable, key=lambda one: (one[0].stock == 0, one[1].price, one[0].pool_id)
-    ):
+    ranked = sorted(affordable, key=lambda one: (one[0].stock == 0, one[1].price, one[0].pool_id))
+    for place, (tariff, quote) in enumerate(ranked, start=1):
+        if tariff.kind in remote.KINDS:
+            asking = await _ask(tx, command, tariff, quote, others=place < len(ranked))
+            if asking is not None:
+                await _record(tx, RentalId(asking.lease_id), None, command, tariff, quote, buyer)
+                await remote.begin(tx, {asking.lease_id: (asking.pool_id, asking.wish)}, now=command.now)
+                return asking
+            continue
         number = await numbers.claim_for_rent(
             tx, command.account_id, tariff.pool_id, command.country, command.excluded
         )
         if number is not None:
-            row = NewRental(
-                id=number.lease_id,
-                account_id=command.account_id,
-                pool_id=tariff.pool_id,
-                number_id=number.id,
-                msisdn=number.msisdn,
-                country=command.country,
-                auto_extend=command.auto_extend,
-                currency=quote.currency,
-                supplier_id=tariff.supplier_id,
-                earning_currency=quote.earning_currency,
-                ordered_at=command.now,
-                confirm_by=command.now + timedelta(seconds=command.confirm_seconds),
-                expires_at=command.now + timedelta(days=command.days),
-            )
-            await _record(tx, row, command, tariff, quote, buyer)
-            return row.id
+            await _record(tx, number.lease_id, number, command, tariff, quote, buyer)
+            return number.lease_id
     short = len(affordable) < len(online)
     raise Refusal(Refused.INSUFFICIENT_FUNDS if short else Refused.NO_NUMBERS)
 
 
+def _may_be_asked(tariff: Tariff, command: OrderRental) -> bool:
+    """Asking another host for a number it says it has not is a call for nothing."""
+    return tariff.kind not in remote.KINDS or (
+        command.remote and tariff.stock > 0 and tariff.pool_id not in command.avoided
+    )
+
+
+async def _ask(
+    tx: Tx, command: OrderRental, tariff: Tariff, quote: Quote, *, others: bool
+) -> AskingRental | None:
+    """What a remote pool is to be asked for; None for one that is not asked now."""
+    want = RemoteWant(tariff.pool_id, command.country, None, None, pricing_rules.cost_max(tariff))
+    (choice,) = await remote.choose(tx, [want], now=command.now)
+    if choice is None:
+        return None
+    (lease_id,) = await remote.next_lease_ids(tx, 1)
+    wish = rules.wish(RentalId(lease_id), command, choice, quote)
+    return AskingRental(
+        lease_id=RentalId(lease_id),
+        pool_id=tariff.pool_id,
+        wish=wish,
+        others=others,
+        idempotency_key=command.idempotency_key,
+        account_id=command.account_id,
+        base_currency=command.base_currency,
+    )
+
+
 async def _record(
-    tx: Tx, row: NewRental, command: OrderRental, tariff: Tariff, quote: Quote, buyer: Wallet
+    tx: Tx,
+    rental_id: RentalId,
+    number: RentedNumber | None,
+    command: OrderRental,
+    tariff: Tariff,
+    quote: Quote,
+    buyer: Wallet,
 ) -> None:
-    """Write a new rental with its first period, and hold the price."""
+    """Write a new rental with its first period, and hold the price. No number: it waits for one."""
+    row = NewRental(
+        id=rental_id,
+        account_id=command.account_id,
+        pool_id=tariff.pool_id,
+        number_id=None if number is None else number.id,
+        msisdn=None if number is None else number.msisdn,
+        country=command.country,
+        auto_extend=command.auto_extend,
+        currency=quote.currency,
+        supplier_id=tariff.supplier_id,
+        earning_currency=quote.earning_currency,
+        ordered_at=command.now,
+        confirm_by=command.now + timedelta(seconds=command.confirm_seconds),
+        expires_at=command.now + timedelta(days=command.days),
+    )
     await store.insert_rental(tx, row=row)
     period = NewPeriod(row.id, 1, command.days, quote, automatic=False)
     await store.insert_periods(tx, rows=[period], now=command.now)
@@ -194,7 +248,8 @@ async def look(tx: Tx, command: LookAtRentals) -> list[RentalView]:
     return [RentalView(rental, tuple(pages[rental.id]), rental.messages) for rental in rentals]
 
 
-async def _rental(tx: Tx, account_id: AccountId, rental_id: RentalId, base_currency: str) -> Rental:
+async def shown(tx: Tx, account_id: AccountId, rental_id: RentalId, base_currency: str) -> Rental:
+    """A rental of this account that has its number, as it may see it."""
     found = await store.find(tx, account_id=account_id, rental_id=rental_id, limit=1)
     (rental,) = await _with_extensions(tx, found, base_currency)
     return rental
@@ -243,7 +298,7 @@ async def extend(tx: Tx, command: ExtendRental) -> Rental:
     await store.extend(tx, until={rental.id: rules.extended_until(rental, tariff.days, command.now)})
     transfers = rules.charge(rental, period.ordinal, quote.price, buyer, shared)
     await wallet.post(tx, transfers, {buyer.account_id: buyer}, now=command.now)
-    extended = await _rental(tx, command.account_id, rental.id, command.base_currency)
+    extended = await shown(tx, command.account_id, rental.id, command.base_currency)
     return await _remembered(tx, keyed, extended)
 
 
@@ -262,9 +317,9 @@ async def close(tx: Tx, command: ActOnRental) -> Rental:
         raise _closed(rental)
     books = await _open_books(tx, [rental], command.earning_hold)
     _book_end(books, rental, step.money)
-    await _end(tx, [(rental, step)], command.now)
+    await _end(tx, books, [(rental, step)], command.now)
     await _post(tx, books, command.now)
-    return await _rental(tx, command.account_id, rental.id, command.base_currency)
+    return await shown(tx, command.account_id, rental.id, command.base_currency)
 
 
 async def reload_port(tx: Tx, command: ActOnRental) -> Rental:
@@ -347,7 +402,7 @@ async def _open_books(tx: Tx, rentals: Sequence[LockedRental], earning_hold: tim
 def _book_end(books: _Books, rental: LockedRental, money: MoneyMove) -> None:
     charged = books.charged[rental.id]
     if money is MoneyMove.RELEASE:
-        books.transfers += rules.release(rental, charged.price, books.wallets[rental.account_id])
+        books.transfers += rules.release(rental.id, charged.price, books.wallets[rental.account_id])
         return
     supplier = books.wallets.get(rental.supplier_id) if rental.supplier_id is not None else None
     moves = rules.settle(rental, charged, supplier, books.shared, pending=books.earning_hold > AT_ONCE)
@@ -364,11 +419,21 @@ def _book_end(books: _Books, rental: LockedRental, money: MoneyMove) -> None:
     )
 
 
-async def _end(tx: Tx, ending: Sequence[tuple[LockedRental, machine.Step]], now: datetime) -> None:
-    """Close locked rentals on locked numbers, which queue up again."""
+async def _end(
+    tx: Tx, books: _Books, ending: Sequence[tuple[LockedRental, machine.Step]], now: datetime
+) -> None:
+    """Close locked rentals on locked numbers, which queue up again; those of remote pools go back to them."""
     steps = [(rental.id, rental.state, step.to) for rental, step in ending]
     await store.close(tx, steps=steps, now=now)
     await numbers.release(tx, [rental.number_id for rental, _ in ending])
+    endings = [
+        Returned(rental.id, Ending.SOLD, books.charged[rental.id].earning)
+        if step.money is MoneyMove.SETTLE
+        else Returned(rental.id, Ending.CANCELED)
+        for rental, step in ending
+        if rental.remote
+    ]
+    await remote.end(tx, endings, now=now)
 
 
 async def _post(tx: Tx, books: _Books, now: datetime) -> None:
@@ -428,7 +493,7 @@ async def end_due(
         await store.insert_periods(tx, rows=periods, now=now)
         await store.extend(tx, until=until)
     if ending:
-        await _end(tx, ending, now)
+        await _end(tx, books, ending, now)
     await _post(tx, books, now)
     return len(due)
 

@@ -20,11 +20,13 @@ _queries = sql.load(__package__)
 
 @dataclass(frozen=True, slots=True)
 class NewRental:
+    """A rental to be written. No number: it waits for one."""
+
     id: RentalId
     account_id: AccountId
     pool_id: PoolId
-    number_id: NumberId
-    msisdn: str
+    number_id: NumberId | None
+    msisdn: str | None
     country: str
     auto_extend: bool
     currency: str
@@ -96,6 +98,16 @@ async def insert_rental(tx: Tx, *, row: NewRental) -> None:
     )
 
 
+async def lock_acquiring(tx: Tx, *, rental_id: RentalId) -> AccountId | None:
+    """Whose rental it is; None when it does not wait for its number."""
+    found = await _queries.lock_acquiring.value(tx, rental_id=rental_id)
+    return None if found is None else AccountId(found)
+
+
+async def give_number(tx: Tx, *, rental_id: RentalId, number_id: NumberId, msisdn: str) -> None:
+    await _queries.give_number.execute(tx, rental_id=rental_id, number_id=number_id, msisdn=msisdn)
+
+
 async def insert_periods(tx: Tx, *, rows: Sequence[NewPeriod], now: datetime) -> None:
     await _queries.insert_periods.execute(
         tx,
@@ -162,6 +174,7 @@ def _locked(row: asyncpg.Record) -> LockedRental:
         ordered_at=row["ordered_at"],
         confirm_by=row["confirm_by"],
         expires_at=row["expires_at"],
+        remote=row["remote"],
     )
 
 

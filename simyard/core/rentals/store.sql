@@ -2,7 +2,9 @@
 -- What pools that may rent numbers out ask for each period, cheapest first; a pool's own tariff comes before the tariff for all
 -- pools. A pool reserved for a service rents nothing out. No countries: all.
 SELECT tariff.country, tariff.days, pool.id AS pool_id, pool.kind, pool.supplier_id, pool.share_basis_points,
-       tariff.amount, COALESCE(shelf.rentable, 0) AS stock, pool.online_until > :now AS online
+       tariff.amount, COALESCE(remote.stock, shelf.rentable, 0) AS stock,
+       pool.online_until > :now
+       AND COALESCE(remote_profile.enabled AND remote_profile.open_until <= :now, true) AS online
   FROM (SELECT DISTINCT ON (rental_price.country, rental_price.days, pool.id)
                rental_price.country, rental_price.days, rental_price.amount, pool.id AS pool_id
           FROM rental_price JOIN pool ON rental_price.pool_id = pool.id OR rental_price.pool_id IS NULL
@@ -10,17 +12,24 @@ SELECT tariff.country, tariff.days, pool.id AS pool_id, pool.kind, pool.supplier
          ORDER BY rental_price.country, rental_price.days, pool.id, rental_price.pool_id NULLS LAST) AS tariff
   JOIN pool ON pool.id = tariff.pool_id
   LEFT JOIN shelf ON shelf.country = tariff.country AND shelf.pool_id = pool.id
+  LEFT JOIN remote_profile ON remote_profile.pool_id = pool.id
+ CROSS JOIN LATERAL (
+        SELECT sum(remote_offer.stock)::bigint AS stock FROM remote_offer
+         WHERE remote_offer.country = tariff.country AND remote_offer.service_id IS NULL
+           AND remote_offer.pool_id = pool.id AND remote_offer.operator_name = '') AS remote
  WHERE pool.enabled AND pool.consent IS NOT NULL AND pool.rent_allowed AND pool.reserved_for IS NULL
+   -- A pool that must be asked rents out only what it says it does.
+   AND (remote_profile.pool_id IS NULL OR remote.stock IS NOT NULL)
  ORDER BY tariff.country, tariff.days, tariff.amount, pool.id;
 
 -- name: extension_tariffs
 -- What open rentals may be extended by, at their own pools' tariffs. Not those whose number left its supplier's list or was
--- blocked: it brings no SMS any more. Nor those of accounts that were frozen.
+-- blocked: it brings no SMS any more (one of a pool that must be asked is on no list). Nor those of accounts that were frozen.
 SELECT DISTINCT ON (rental.id, rental_price.days) rental.id AS rental_id, rental.country, rental_price.days,
        pool.id AS pool_id, pool.kind, pool.supplier_id, pool.share_basis_points, rental_price.amount,
        0::bigint AS stock, true AS online
   FROM rental
-  JOIN number ON number.id = rental.number_id AND number.listed AND NOT number.blocked
+  JOIN number ON number.id = rental.number_id AND (number.listed OR rental.remote) AND NOT number.blocked
              AND number.pool_id = rental.pool_id
   JOIN account ON account.id = rental.account_id AND account.state = 'active'
   JOIN pool ON pool.id = rental.pool_id
@@ -36,9 +45,18 @@ ON CONFLICT (country, days, pool_id) DO UPDATE SET amount = excluded.amount, set
 
 -- name: insert_rental
 INSERT INTO rental (id, account_id, pool_id, number_id, msisdn, country, state, auto_extend, currency, supplier_id,
-                    earning_currency, ordered_at, confirm_by, expires_at)
-VALUES (:id, :account_id, :pool_id, :number_id, :msisdn, :country, 'waiting', :auto_extend, :currency, :supplier_id,
-        :earning_currency, :now, :confirm_by, :expires_at);
+                    earning_currency, ordered_at, confirm_by, expires_at, remote)
+VALUES (:id, :account_id, :pool_id, :number_id, :msisdn, :country,
+        CASE WHEN :number_id::bigint IS NULL THEN 'acquiring' ELSE 'waiting' END, :auto_extend, :currency, :supplier_id,
+        :earning_currency, :now, :confirm_by, :expires_at, :number_id::bigint IS NULL);
+
+-- name: lock_acquiring
+-- A rental that still waits for its number: whose it is.
+SELECT account_id FROM rental WHERE id = :rental_id AND state = 'acquiring' FOR NO KEY UPDATE;
+
+-- name: give_number
+UPDATE rental SET number_id = :number_id, msisdn = :msisdn, state = 'waiting'
+ WHERE id = :rental_id AND state = 'acquiring';
 
 -- name: insert_periods
 -- One more period of each rental.
@@ -52,7 +70,7 @@ SELECT rental_id, ordinal, days, price, margin, earning, automatic, :now
 INSERT INTO sandbox_message (lease_id, due_at) VALUES (:rental_id, :due_at);
 
 -- name: find
--- Rentals as their buyer may see them: one by its id, or all that are open, oldest first.
+-- Rentals as their buyer may see them, so none without a number: one by its id, or all that are open, oldest first.
 SELECT rental.id, rental.msisdn, rental.country, rental.state, rental.auto_extend, rental.currency, charged.price,
        charged.days, rental.messages, rental.ordered_at, rental.confirm_by, rental.confirmed_at, rental.expires_at,
        rental.closed_at, latest.received_at AS last_message_at
@@ -61,22 +79,22 @@ SELECT rental.id, rental.msisdn, rental.country, rental.state, rental.auto_exten
                       WHERE rental_period.rental_id = rental.id) AS charged
   LEFT JOIN LATERAL (SELECT received_at FROM message WHERE message.rental_id = rental.id
                       ORDER BY message.id DESC LIMIT 1) AS latest ON true
- WHERE rental.account_id = :account_id
+ WHERE rental.account_id = :account_id AND rental.number_id IS NOT NULL
    AND CASE WHEN :rental_id::bigint IS NULL THEN rental.is_open ELSE rental.id = :rental_id END
  ORDER BY rental.id LIMIT :limit;
 
 -- name: number_of
-SELECT number_id FROM rental WHERE id = :rental_id AND account_id = :account_id;
+SELECT number_id FROM rental WHERE id = :rental_id AND account_id = :account_id AND number_id IS NOT NULL;
 
 -- name: lock_rentals
 SELECT id, account_id, pool_id, number_id, msisdn, country, state, auto_extend, currency, supplier_id, earning_currency,
-       ordered_at, confirm_by, expires_at
-  FROM rental WHERE id = ANY (:rental_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+       ordered_at, confirm_by, expires_at, remote
+  FROM rental WHERE id = ANY (:rental_ids::bigint[]) AND number_id IS NOT NULL ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_open_on_numbers
 -- The open rentals of these numbers, at most one each, locked in the order of their ids.
 SELECT id, account_id, pool_id, number_id, msisdn, country, state, auto_extend, currency, supplier_id, earning_currency,
-       ordered_at, confirm_by, expires_at
+       ordered_at, confirm_by, expires_at, remote
   FROM rental WHERE number_id = ANY (:number_ids::bigint[]) AND is_open ORDER BY id FOR NO KEY UPDATE;
 
 -- name: charged
@@ -110,7 +128,7 @@ RETURNING rental.id;
 
 -- name: set_auto_extend
 UPDATE rental SET auto_extend = :auto_extend
- WHERE id = :rental_id AND account_id = :account_id
+ WHERE id = :rental_id AND account_id = :account_id AND number_id IS NOT NULL
 RETURNING is_open AND expires_at > :now;
 
 -- name: sandbox_numbers

@@ -23,12 +23,16 @@ import prometheus_client
 from simyard.base.clock import Clock
 from simyard.base.ids import PoolId
 from simyard.base.refusals import Refusal, Refused
-from simyard.core.activations import acquiring
-from simyard.core.activations.model import Asking, Order, OrderNumber
+from simyard.core.activations.acquiring import ACTIVATIONS
+from simyard.core.activations.model import Order, OrderNumber
 from simyard.core.lanes import Attempt
-from simyard.core.remote import rules
+from simyard.core.remote import rules, saga
 from simyard.core.remote import service as remote
-from simyard.core.remote.model import Profile, RemoteNumber
+from simyard.core.remote.model import Asking, Profile, RemoteNumber
+from simyard.core.remote.saga import AskingT, Leases
+from simyard.core.rentals import service as rentals
+from simyard.core.rentals.acquiring import RENTALS
+from simyard.core.rentals.model import OrderRental, Rental
 from simyard.db.database import Database, Tx
 from simyard.workers.outgoing import OutgoingClient
 from simyard.workers.remote.source import Reason, Source, SourceFailed, SourceRefused, WrongSwitch
@@ -54,6 +58,8 @@ _asked = prometheus_client.Counter(
 )
 
 Result = TypeVar("Result")
+Command = TypeVar("Command", OrderNumber, OrderRental)
+Bought = TypeVar("Bought", Order, Rental)
 
 
 class Sources:
@@ -130,19 +136,34 @@ class RemoteAcquirer:
         Pools that must be asked are asked one after the other, cheapest first, within one budget of time. Refuses what
         `activations.order` refuses; UPSTREAM_FAILED when all that had numbers failed.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._budget_seconds
+        return await self._acquire(ACTIVATIONS, command, attempt)
+
+    async def rent(self, command: OrderRental) -> Rental:
+        """Rent a number, wherever it lies; else as `order`. Refuses what `rentals.order` refuses; UPSTREAM_FAILED."""
+        return await self._acquire(
+            RENTALS, command, lambda one: self._database.run(lambda tx: rentals.order(tx, one))
+        )
+
+    async def _acquire(
+        self,
+        leases: Leases[AskingT, Bought],
+        command: Command,
+        attempt: Callable[[Command], Awaitable[Bought | AskingT]],
+    ) -> Bought:
+        deadline = asyncio.get_running_loop().time() + self._budget_seconds
         command = replace(command, remote=True, avoided=command.avoided | self._full())
         result = await self._try(command, attempt, deadline)
-        if isinstance(result, Order):
+        if not isinstance(result, Asking):
             return result
         # The saga goes on when the buyer goes away.
-        return await asyncio.shield(self._spawn(self._carry_on(command, result, attempt, deadline)))
+        return await asyncio.shield(self._spawn(self._carry_on(leases, command, result, attempt, deadline)))
 
     def _full(self) -> frozenset[PoolId]:
         return frozenset(pool for pool, count in self._in_flight.items() if count >= self._per_pool_max)
 
-    async def _try(self, command: OrderNumber, attempt: Attempt, deadline: float) -> Order | Asking:
+    async def _try(
+        self, command: Command, attempt: Callable[[Command], Awaitable[Result]], deadline: float
+    ) -> Result:
         """An attempt. A twin under its key, whose outcome is still to come, is waited for."""
         while True:
             try:
@@ -154,13 +175,18 @@ class RemoteAcquirer:
             await asyncio.sleep(_TWIN_SECONDS)
 
     async def _carry_on(
-        self, command: OrderNumber, asking: Asking, attempt: Attempt, deadline: float
-    ) -> Order:
+        self,
+        leases: Leases[AskingT, Bought],
+        command: Command,
+        asking: AskingT,
+        attempt: Callable[[Command], Awaitable[Bought | AskingT]],
+        deadline: float,
+    ) -> Bought:
         loop = asyncio.get_running_loop()
         failed = False
         while True:
-            outcome = await self._ask(asking, deadline - loop.time())
-            if isinstance(outcome, Order):
+            outcome = await self._ask(leases, asking, deadline - loop.time())
+            if not isinstance(outcome, _NoNumber):
                 return outcome
             failed = failed or outcome.failed
             avoided = command.avoided | {asking.pool_id} | self._full()
@@ -173,30 +199,34 @@ class RemoteAcquirer:
                 if refusal.reason in (Refused.NO_NUMBERS, Refused.INSUFFICIENT_FUNDS):
                     break
                 raise
-            if isinstance(result, Order):
+            if not isinstance(result, Asking):
                 return result
             asking = result
         raise Refusal(Refused.UPSTREAM_FAILED if failed else Refused.NO_NUMBERS)
 
-    async def _ask(self, asking: Asking, seconds: float) -> Order | _NoNumber:
+    async def _ask(
+        self, leases: Leases[AskingT, Bought], asking: AskingT, seconds: float
+    ) -> Bought | _NoNumber:
         """Ask one pool, and wait for so long; what comes of it is recorded in any case."""
         waiting = _Waiting()
-        task = self._spawn(self._ask_and_record(asking, waiting))
+        task = self._spawn(self._ask_and_record(leases, asking, waiting))
         await asyncio.wait({task}, timeout=max(seconds * _PART if asking.others else seconds, _SECONDS_MIN))
         try:
             if task.done() or waiting.recording:
                 return await task
             waiting.late = True
-            await self._recorded(lambda tx: acquiring.number_is_late(tx, asking, now=self._clock.now()))
+            await self._recorded(lambda tx: saga.number_is_late(tx, leases, asking, now=self._clock.now()))
             await self._note_failure(asking.pool_id, "no answer in time")
         except Exception:
             # Its outcome could not be recorded: whatever there is of it is repaired.
-            log.exception("order %s: not recorded", asking.activation_id)
+            log.exception("lease %s: not recorded", asking.lease_id)
         else:
             _count(asking, "late")
         return _NoNumber(failed=True)
 
-    async def _ask_and_record(self, asking: Asking, waiting: _Waiting) -> Order | _NoNumber:
+    async def _ask_and_record(
+        self, leases: Leases[AskingT, Bought], asking: AskingT, waiting: _Waiting
+    ) -> Bought | _NoNumber:
         pool_id = asking.pool_id
         self._in_flight[pool_id] += 1
         try:
@@ -205,13 +235,15 @@ class RemoteAcquirer:
                 number = await source.order(asking.wish)
         except SourceRefused as refused:
             waiting.recording = not waiting.late
-            return await self._refused(asking, refused, late=waiting.late)
+            return await self._refused(leases, asking, refused, late=waiting.late)
         except SourceFailed as failed:
             waiting.recording = not waiting.late
-            return await self._failed(asking, failed, late=waiting.late)
+            return await self._failed(leases, asking, failed, late=waiting.late)
         except TimeoutError:
             waiting.recording = not waiting.late
-            return await self._failed(asking, SourceFailed("no answer", ambiguous=True), late=waiting.late)
+            return await self._failed(
+                leases, asking, SourceFailed("no answer", ambiguous=True), late=waiting.late
+            )
         except Exception as error:
             # Where it went wrong, but not its text: it may quote what the other side said.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -224,15 +256,17 @@ class RemoteAcquirer:
             )
             waiting.recording = not waiting.late
             return await self._failed(
-                asking, SourceFailed(type(error).__name__, ambiguous=True), late=waiting.late
+                leases, asking, SourceFailed(type(error).__name__, ambiguous=True), late=waiting.late
             )
         finally:
             self._in_flight[pool_id] -= 1
         waiting.recording = not waiting.late
-        return await self._came(asking, number, late=waiting.late)
+        return await self._came(leases, asking, number, late=waiting.late)
 
-    async def _came(self, asking: Asking, number: RemoteNumber, *, late: bool) -> Order | _NoNumber:
-        record = partial(acquiring.number_came, asking=asking, number=number, now=self._clock.now())
+    async def _came(
+        self, leases: Leases[AskingT, Bought], asking: AskingT, number: RemoteNumber, *, late: bool
+    ) -> Bought | _NoNumber:
+        record = partial(saga.number_came, leases=leases, asking=asking, number=number, now=self._clock.now())
         try:
             order = await self._recorded(record)
         except asyncpg.UniqueViolationError as error:
@@ -246,8 +280,10 @@ class RemoteAcquirer:
         _count(asking, "given back late" if late else "given back")
         return _NoNumber(failed=False)
 
-    async def _refused(self, asking: Asking, refused: SourceRefused, *, late: bool) -> _NoNumber:
-        await self._recorded(lambda tx: acquiring.number_refused(tx, asking, now=self._clock.now()))
+    async def _refused(
+        self, leases: Leases[AskingT, Bought], asking: AskingT, refused: SourceRefused, *, late: bool
+    ) -> _NoNumber:
+        await self._recorded(lambda tx: saga.number_refused(tx, leases, asking, now=self._clock.now()))
         _count(asking, refused.reason.value)
         if late:
             return _NoNumber(failed=True)
@@ -257,9 +293,11 @@ class RemoteAcquirer:
         await self._note_failure(asking.pool_id, f"{refused.reason}: {refused.detail}")
         return _NoNumber(failed=True)
 
-    async def _failed(self, asking: Asking, failed: SourceFailed, *, late: bool) -> _NoNumber:
-        record = acquiring.number_unknown if failed.ambiguous else acquiring.number_refused
-        await self._recorded(lambda tx: record(tx, asking, now=self._clock.now()))
+    async def _failed(
+        self, leases: Leases[AskingT, Bought], asking: AskingT, failed: SourceFailed, *, late: bool
+    ) -> _NoNumber:
+        record = saga.number_unknown if failed.ambiguous else saga.number_refused
+        await self._recorded(lambda tx: record(tx, leases, asking, now=self._clock.now()))
         if not late:
             # One that is late was counted when it was.
             await self._note_failure(asking.pool_id, failed.detail)

@@ -8,19 +8,22 @@ from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import prometheus_client
 
 from simyard.base.clock import Clock
 from simyard.base.ids import PoolId
-from simyard.core.activations import acquiring
+from simyard.core.activations.acquiring import ACTIVATIONS
 from simyard.core.earnings.model import AT_ONCE
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import service as messages
 from simyard.core.messages.model import IncomingMessage
+from simyard.core.remote import saga
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import DueLease, Ending, LeaseState, RemoteMessage
+from simyard.core.remote.saga import Leases
+from simyard.core.rentals.acquiring import RENTALS
 from simyard.db.database import Database, Tx
 from simyard.db.due import DueLoop
 from simyard.workers.remote.acquire import Sources
@@ -270,7 +273,7 @@ class RemoteLeases(_InTasks):
 
     async def _see_to(self, due: DueLease) -> None:
         if due.state is LeaseState.ASKING:
-            await self._database.run(lambda tx: acquiring.repair(tx, due, now=self._clock.now()))
+            await self._database.run(lambda tx: saga.repair(tx, _leases(due), due, now=self._clock.now()))
         elif due.state is LeaseState.AMBIGUOUS:
             await self._find(due)
         elif due.state is LeaseState.FINISHING and due.remote_id is not None and due.ending is not None:
@@ -324,6 +327,10 @@ class RemoteLeases(_InTasks):
             return
         await self._database.run(lambda tx: remote.record_next_requested(tx, due))
         _rounds.labels("next", "done").inc()
+
+
+def _leases(due: DueLease) -> Leases[Any, Any]:
+    return ACTIVATIONS if due.wish.rental_days is None else RENTALS
 
 
 def _text(error: Exception) -> str:

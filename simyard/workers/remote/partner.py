@@ -603,6 +603,7 @@ class _StockReading:
             None,
             _count(count),
             operator_name,
+            to_rent=rental,
         )
         self._offers[country_name, service_name, operator_name] = offer
 

@@ -11,6 +11,8 @@ from simyard.core.rentals.machine import Event, MoneyMove, State, Step
 
 # The table of the design, written down a second time.
 EXPECTED: dict[tuple[State, Event], tuple[State, MoneyMove]] = {
+    (State.ACQUIRING, Event.NUMBER_CAME): (State.WAITING, MoneyMove.NONE),
+    (State.ACQUIRING, Event.NUMBER_REFUSED): (State.FAILED, MoneyMove.RELEASE),
     (State.WAITING, Event.SMS_ARRIVED): (State.ACTIVE, MoneyMove.CAPTURE),
     (State.WAITING, Event.CLOSED): (State.CANCELED, MoneyMove.RELEASE),
     (State.WAITING, Event.CONFIRMATION_RAN_OUT): (State.EXPIRED, MoneyMove.RELEASE),
@@ -33,13 +35,14 @@ def test_nothing_happens_to_a_closed_rental(state: State) -> None:
 
 
 def test_every_state_can_be_reached() -> None:
-    assert {step.to for step in machine.TABLE.values()} | {State.WAITING} == set(State)
+    assert {step.to for step in machine.TABLE.values()} | {State.ACQUIRING} == set(State)
 
 
 def test_money_ends_where_it_belongs_on_every_way_through_the_table() -> None:
     """What is held is captured or released before a rental closes; what is captured or charged is settled."""
-    ways, known = [(State.WAITING, "held")], {(State.WAITING, "held")}
+    ways, known = [(State.ACQUIRING, "held")], {(State.ACQUIRING, "held")}
     after = {
+        ("held", MoneyMove.NONE): "held",
         ("held", MoneyMove.CAPTURE): "escrow",
         ("held", MoneyMove.RELEASE): "back",
         ("escrow", MoneyMove.NONE): "escrow",

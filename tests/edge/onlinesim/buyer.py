@@ -16,6 +16,7 @@ from simyard.edge.dialects.onlinesim.dialect import DIALECT
 from simyard.edge.http import DialectApp
 from simyard.edge.wire import Dialect
 from simyard.settings import Settings
+from tests.edge.steps import steps_of
 from tests.world import World, reported
 
 ADDRESS = "203.0.113.7"
@@ -25,7 +26,8 @@ CODES = {"SE": 46, "GB": 44, "US": 1, "RU": 7, "KZ": 77, "CA": 1000}
 def served(
     database: Database, lanes: Lanes, clock: Clock, settings: Settings, dialect: Dialect = DIALECT
 ) -> httpx.AsyncClient:
-    app = DialectApp(dialect, lanes=lanes, database=database, clock=clock, settings=settings)
+    steps = steps_of(database, clock, settings)
+    app = DialectApp(dialect, lanes=lanes, database=database, clock=clock, settings=settings, steps=steps)
     transport = httpx.ASGITransport(app=app, client=(ADDRESS, 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://simyard.test")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
-from ipaddress import ip_network
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -15,31 +14,17 @@ from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
 from simyard.core.accounts.model import AddAccount, Role
 from simyard.core.lanes import Lanes
-from simyard.core.steps import Steps
 from simyard.core.wallet import service as wallet
 from simyard.edge.dialects.quicksim.dialect import DIALECT
 from simyard.edge.http import DialectApp
 from simyard.settings import Settings
-from simyard.workers import identity
-from simyard.workers.funding import FundingSteps, provider_of
-from simyard.workers.identity import IssuerKeys
-from simyard.workers.logins import LoginSteps, Passwords
-from simyard.workers.outgoing import OutgoingClient
+from simyard.workers.logins import Passwords
 from tests.edge.daisysim.buyer import Buyer
+from tests.edge.steps import steps_of
 from tests.world import World, micros
 
 ADDRESS = "203.0.113.7"
 PASSWORD = "your_password"
-
-
-def steps_of(world: World, clock: Clock, settings: Settings, passwords: Passwords) -> Steps:
-    """What the application hands to its dialects, with an issuer that may be on this machine."""
-    outgoing = OutgoingClient(networks_allowed=(ip_network("127.0.0.0/8"),))
-    keys = IssuerKeys(identity.fetching(outgoing, settings.oidc_keys_url), clock)
-    return Steps(
-        logins=LoginSteps(world.database, clock, settings, passwords, keys),
-        funding=FundingSteps(world.database, provider_of(settings, world.database), clock),
-    )
 
 
 @contextmanager
@@ -48,7 +33,7 @@ def served(
 ) -> Iterator[AbstractAsyncContextManager[httpx.AsyncClient]]:
     """QuickSim as the application wires it, on a real database and with real keys fetched over HTTP."""
     passwords = Passwords()
-    steps = steps_of(world, clock, settings, passwords)
+    steps = steps_of(world.database, clock, settings, passwords)
     app = DialectApp(
         DIALECT, lanes=lanes, database=world.database, clock=clock, settings=settings, steps=steps
     )

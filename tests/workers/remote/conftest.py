@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,11 +13,12 @@ from simyard.core.lanes import Lanes
 from simyard.core.pools.model import Pool, PoolKind
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import SetProfile, Stock
+from simyard.core.rentals.model import Rental
 from simyard.db.database import Database
 from simyard.workers.outgoing import OutgoingClient
 from simyard.workers.remote.acquire import RemoteAcquirer, Sources
 from simyard.workers.remote.loops import MessagePolls, RemoteLeases, StockRounds
-from tests.workers.remote.host import HOSTS, PROTOCOL, Host, offer, protocol
+from tests.workers.remote.host import HOSTS, PROTOCOL, Host, offer, protocol, rent_offer
 from tests.world import SHARE_BASIS_POINTS, World, world
 
 __all__ = ["world"]
@@ -50,6 +51,7 @@ class RemoteWorld:
         kind: PoolKind = PoolKind.PARTNER,
         supplier: AccountId | None = None,
         name: str | None = None,
+        rent_allowed: bool = False,
     ) -> tuple[Pool, Host, AccountId | None]:
         """A remote pool that has told what it offers."""
         world = self.world
@@ -57,7 +59,7 @@ class RemoteWorld:
         if kind is PoolKind.PARTNER and supplier is None:
             supplier = await world.add_supplier()
         pool = await world._add_pool(
-            name, kind, supplier, SHARE_BASIS_POINTS, None, False, "The owners agreed."
+            name, kind, supplier, SHARE_BASIS_POINTS, None, rent_allowed, "The owners agreed."
         )
         url = f"https://host{pool.id}.example.com"
         HOSTS[url] = host
@@ -74,6 +76,21 @@ class RemoteWorld:
 
     async def order(self, buyer: AccountId, slug: str = "whatsapp", **wishes: Any) -> Order:
         return await self.lanes.order(self.world.order_command(buyer, slug, **wishes))
+
+    async def add_rent_pool(
+        self, host: Host | None = None, *, tariffs: Mapping[int, str] | None = None
+    ) -> tuple[Pool, Host, AccountId]:
+        """A partner's pool that has told that it rents numbers out."""
+        host = host or Host(numbers=self.world.msisdns(3))
+        host.offers = host.offers or (rent_offer(),)
+        pool, host, supplier = await self.add_pool(host, price=None, rent_allowed=True)
+        for days, amount in (tariffs or {1: "1", 7: "5"}).items():
+            await self.world.set_tariff(days, amount, pool=pool)
+        assert supplier is not None
+        return pool, host, supplier
+
+    async def rent(self, buyer: AccountId, days: int = 1, **wishes: Any) -> Rental:
+        return await self.acquirer.rent(self.world.rental_command(buyer, days, **wishes))
 
     async def close(self) -> None:
         await self.acquirer.close()

@@ -126,6 +126,10 @@ def offer(
     )
 
 
+def rent_offer(stock: int = 10, *, country: str = "GB") -> RemoteOffer:
+    return RemoteOffer(country, None, None, f"their {country}", "rent", None, stock, to_rent=True)
+
+
 async def hang() -> None:
     await asyncio.Event().wait()
 

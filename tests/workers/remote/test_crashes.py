@@ -13,14 +13,30 @@ from typing import Any
 
 import pytest
 
+from simyard.base.ids import AccountId
 from simyard.base.refusals import Refusal
-from simyard.core.activations import acquiring
+from simyard.core.activations.model import Order
+from simyard.core.pools.model import Pool
+from simyard.core.remote import saga
 from simyard.core.remote import service as remote
 from simyard.core.remote.rules import LOST_SECONDS, REPAIR_SECONDS
+from simyard.core.rentals.model import Rental
 from simyard.workers.remote.source import SourceFailed
 from tests.workers.remote.conftest import RemoteWorld
-from tests.workers.remote.host import Host, hang, offer, until
+from tests.workers.remote.host import Host, hang, until
 from tests.world import code_text, micros
+
+KINDS = ("activation", "rental")
+
+
+async def _add_pool(far: RemoteWorld, kind: str, host: Host) -> Pool:
+    """A pool that sells what costs one dollar."""
+    pool, _, _ = await (far.add_pool(host) if kind == "activation" else far.add_rent_pool(host))
+    return pool
+
+
+def _buy(far: RemoteWorld, kind: str, buyer: AccountId, **wishes: Any) -> Awaitable[Order | Rental]:
+    return far.order(buyer, **wishes) if kind == "activation" else far.rent(buyer, **wishes)
 
 
 class _Died(BaseException):
@@ -31,9 +47,9 @@ async def _die() -> None:
     raise _Died
 
 
-async def _abandon(far: RemoteWorld, buyer: Any, **wishes: Any) -> None:
+async def _abandon(far: RemoteWorld, order: Awaitable[object]) -> None:
     """An order whose process ends on the way."""
-    task = asyncio.ensure_future(far.order(buyer, **wishes))
+    task = asyncio.ensure_future(order)
     done, _ = await asyncio.wait({task}, timeout=1.0)
     if not done:
         task.cancel()
@@ -69,13 +85,14 @@ STEPS = (
 )
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_process_that_ends_leaves_nothing_behind(
-    far: RemoteWorld, monkeypatch: pytest.MonkeyPatch, step: str
+    far: RemoteWorld, monkeypatch: pytest.MonkeyPatch, step: str, kind: str
 ) -> None:
     world = far.world
     host = Host(numbers=world.msisdns(3))
-    await far.add_pool(host)
+    await _add_pool(far, kind, host)
     buyer = await world.add_buyer("10")
     with monkeypatch.context() as patched:
         if step == "before it was asked":
@@ -85,16 +102,16 @@ async def test_a_process_that_ends_leaves_nothing_behind(
         elif step == "after a number was reserved":
             host.after = _die
         elif step == "before the number was recorded":
-            patched.setattr(acquiring, "number_came", _at_start(acquiring.number_came))
+            patched.setattr(saga, "number_came", _at_start(saga.number_came))
         elif step == "before the commit of the number":
-            patched.setattr(acquiring, "number_came", _at_end(acquiring.number_came))
+            patched.setattr(saga, "number_came", _at_end(saga.number_came))
         elif step == "before a refusal was recorded":
             host.numbers.clear()
-            patched.setattr(acquiring, "number_refused", _at_start(acquiring.number_refused))
+            patched.setattr(saga, "number_refused", _at_start(saga.number_refused))
         else:
             host.after = _cut_off
-            patched.setattr(acquiring, "number_unknown", _at_start(acquiring.number_unknown))
-        await _abandon(far, buyer, key="once")
+            patched.setattr(saga, "number_unknown", _at_start(saga.number_unknown))
+        await _abandon(far, _buy(far, kind, buyer, key="once"))
     host.before = host.after = None
     assert await far.states() == [("asking", None)]
     assert (await world.balance(buyer)).held == micros("1")
@@ -175,16 +192,21 @@ async def test_a_number_of_another_order_on_its_way_is_not_given_back(far: Remot
     await world.assert_whole()
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", ["before it was told", "before it was recorded"])
 async def test_an_ending_is_told_by_whoever_comes_after(
-    far: RemoteWorld, monkeypatch: pytest.MonkeyPatch, step: str
+    far: RemoteWorld, monkeypatch: pytest.MonkeyPatch, step: str, kind: str
 ) -> None:
     world = far.world
-    _, host, supplier = await far.add_pool()
+    host = Host(numbers=world.msisdns(1))
+    pool = await _add_pool(far, kind, host)
     buyer = await world.add_buyer("10")
-    order = await far.order(buyer)
-    await world.receive(supplier, order.msisdn, code_text("whatsapp", "123456"))
-    await world.finish(buyer, order.activation_id)
+    leased = await _buy(far, kind, buyer)
+    await world.receive(pool.supplier_id, leased.msisdn, code_text("whatsapp", "123456"))
+    if isinstance(leased, Order):
+        await world.finish(buyer, leased.activation_id)
+    else:
+        await world.close_rental(buyer, leased.id)
     with monkeypatch.context() as patched:
         if step == "before it was told":
             host.finish_raises = [RuntimeError("the process ended")]
@@ -212,7 +234,7 @@ from tests.workers.remote.conftest import RemoteWorld
 from tests.workers.remote.host import HOSTS, Host, hang, protocol
 from tests.world import World
 
-async def main(url, pool_id, buyer, step, now):
+async def main(url, pool_id, buyer, step, now, kind):
     async with await Database.connect(url, connections_max=4) as database:
         world = World(database, ManualClock(datetime.fromtimestamp(float(now), UTC)))
         lanes = Lanes(database, database, slots=2, batch_max=64, queue_max=4096)
@@ -224,17 +246,20 @@ async def main(url, pool_id, buyer, step, now):
         with protocol():
             HOSTS[f"https://host{pool_id}.example.com"] = host
             far = RemoteWorld(world, lanes)
-            await far.order(int(buyer))
+            await (far.order if kind == "activation" else far.rent)(int(buyer))
 
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", ["before", "after"])
-async def test_a_killed_process_leaves_nothing_behind(far: RemoteWorld, database_url: str, step: str) -> None:
+async def test_a_killed_process_leaves_nothing_behind(
+    far: RemoteWorld, database_url: str, step: str, kind: str
+) -> None:
     world = far.world
-    host = Host(numbers=[], offers=(offer(),))
-    pool, _, _ = await far.add_pool(host)
+    host = Host()
+    pool = await _add_pool(far, kind, host)
     buyer = await world.add_buyer("10")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -245,6 +270,7 @@ async def test_a_killed_process_leaves_nothing_behind(far: RemoteWorld, database
         str(buyer),
         step,
         str(world.clock.now().timestamp()),
+        kind,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[3],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},

@@ -19,6 +19,8 @@ from simyard.core.lanes import Lanes
 from simyard.core.pools.model import Pool, PoolKind
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import SetProfile
+from simyard.core.rentals.machine import State
+from simyard.core.rentals.model import Rental
 from simyard.db.database import Database
 from simyard.edge.dialects.onlinesim_reseller import agent, v1
 from simyard.edge.http import DialectApp
@@ -49,6 +51,10 @@ class Life:
     pool: Pool
     supplier: AccountId
     apps: dict[str, DialectApp]
+    acquirer: RemoteAcquirer
+
+    async def rent(self, buyer: AccountId, days: int = 1) -> Rental:
+        return await self.acquirer.rent(self.world.rental_command(buyer, days, "SE"))
 
     async def order(self, buyer: AccountId, **wishes: Any) -> Order:
         return await self.lanes.order(self.world.order_command(buyer, "telegram", "SE", **wishes))
@@ -82,7 +88,7 @@ async def live(
     """The partner is set up and has told what it has."""
     supplier = await world.add_supplier()
     pool = await world._add_pool(
-        "partner", PoolKind.PARTNER, supplier, 7000, None, False, "The owners agreed."
+        "partner", PoolKind.PARTNER, supplier, 7000, None, True, "The owners agreed."
     )
     profile = SetProfile(pool.id, protocol, server.url(), KEY, switches, KEY_IN)
     async with world.database.transaction() as tx:
@@ -91,9 +97,8 @@ async def live(
     client = OutgoingClient(networks_allowed=[ip_network("127.0.0.0/8")])
     sources = Sources(database, client, "USD")
     lanes = Lanes(database, database, slots=2, batch_max=64, queue_max=4096)
-    lanes.order.acquirer = RemoteAcquirer(
-        database, world.clock, sources, budget_seconds=20, stop_seconds_max=0.1
-    )
+    acquirer = RemoteAcquirer(database, world.clock, sources, budget_seconds=20, stop_seconds_max=0.1)
+    lanes.order.acquirer = acquirer
     apps = {
         name: DialectApp(dialect, lanes=lanes, database=database, clock=world.clock, settings=Settings())
         for name, dialect in (("v1", v1.DIALECT), ("agent", agent.DIALECT))
@@ -101,7 +106,7 @@ async def live(
     stock = StockRounds(database, world.clock, sources)
     await stock.settle()
     leases = RemoteLeases(database, world.clock, sources)
-    return Life(world, server, lanes, leases, stock, pool, supplier, apps)
+    return Life(world, server, lanes, leases, stock, pool, supplier, apps, acquirer)
 
 
 async def lived(life: Life, path: str = "/v1/PUSH_SMS") -> None:
@@ -172,6 +177,61 @@ async def test_an_order_lives_through_each_oddity(
     for quirk, value in quirks.items():
         setattr(server.quirks, quirk, value)
     await lived(await live(world, database, server, **switches))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "path", "switches", "statuses"),
+    [
+        ("onlinesim-v1", "/pushSmsRent", {"rent_days_field": "days"}, (3, 4)),
+        ("onlinesim-v1", "/v1/PUSH_SMS", {"separate": "yes"}, (3, 4)),
+        ("hero", "/agent/api/sms", {}, (14, 15)),
+    ],
+)
+async def test_a_rental_lives_with_a_partner(
+    world: World,
+    database: Database,
+    server: PartnerServer,
+    protocol: str,
+    path: str,
+    switches: dict[str, str],
+    statuses: tuple[int, int],
+) -> None:
+    """One is extended and ends, another is closed before its first SMS; the partner knows both, and what it earned."""
+    server.services = ("rent", "telegram")
+    server.quirks.count_map = server.quirks.own_sms_id = protocol == "hero"
+    if switches.pop("separate", None):
+        switches = {f"rent_{one}_url": server.url(f"/{one}Rent") for one in ("services", "number", "finish")}
+    life = await live(world, database, server, protocol, **switches)
+    await world.set_tariff(1, "1", country="SE", pool=life.pool)
+    buyer = await world.add_buyer("10")
+    first, second = await life.rent(buyer), await life.rent(buyer)
+    assert {first.msisdn[1:], second.msisdn[1:]} == server.reserved
+    asked = server.asked("GET_NUMBER")
+    assert {(body["service"], body["sum"], body.get("days")) for body in asked} == {
+        ("rent", 0.7, 1 if "rent_days_field" in switches else None)
+    }
+    for text in (TEXT, "Google: G-553120"):
+        assert await life.push(first.msisdn, path=path, text=text) == (200, "SUCCESS")
+    assert (await world.rental(buyer, first.id)).messages == 2
+    await world.extend_rental(buyer, first.id)
+    await world.close_rental(buyer, second.id)
+    world.clock.turn(2 * 86_400)
+    assert await world.end_due_rentals() == 1
+    assert (await world.rental(buyer, first.id)).state is State.ENDED
+    await life.leases.settle()
+    assert not server.reserved
+    paths = {heard.path for heard in server.requests if heard.action != "GET_SERVICES"}
+    assert paths == ({"/numberRent", "/finishRent"} if "rent_number_url" in switches else {"/hub"})
+    ended = server.asked("FINISH_ACTIVATION")
+    assert sorted((body["status"], body["service"], body["sum"]) for body in ended) == [
+        (statuses[0], "rent", 1.4),
+        (statuses[1], "rent", 0),
+    ]
+    assert (await world.balance(buyer)).available == money.parse_amount("8")
+    assert (await world.balance(life.supplier)).available == money.parse_amount("1.4")
+    await world.assert_whole()
+    assert await life.problems() == []
+    await life.lanes.close()
 
 
 @pytest.mark.parametrize(

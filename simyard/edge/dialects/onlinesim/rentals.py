@@ -40,7 +40,15 @@ from simyard.edge.dialects.onlinesim.wire import (
     method,
     page_places,
 )
-from simyard.edge.wire import Action, InTransaction, Parameter, WireRequest, WireResponse, json_response
+from simyard.edge.wire import (
+    Action,
+    InSteps,
+    InTransaction,
+    Parameter,
+    WireRequest,
+    WireResponse,
+    json_response,
+)
 
 PER_PAGE: Final = 20
 _DAYS_MAX: Final = 10_000
@@ -376,7 +384,7 @@ METHODS: Final = {
             "Rent a number for days; without an SMS in 20 minutes it ends and is paid back",
             Scope.ORDER,
             _parse_order,
-            InTransaction(rentals.order),
+            InSteps(lambda steps: steps.rent),
             render_order,
             RentAnswer,
             parameters=(
@@ -394,6 +402,7 @@ METHODS: Final = {
                 Refused.NO_RATE,
                 Refused.INSUFFICIENT_FUNDS,
                 Refused.NO_NUMBERS,
+                Refused.UPSTREAM_FAILED,
                 Refused.BUSY,
             ),
         ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,25 +20,23 @@ from simyard.core.webhooks import rules
 from simyard.core.webhooks import service as webhooks
 from simyard.core.webhooks.model import Announcement
 from simyard.db.database import Database
-from simyard.db.due import DueLoop
+from simyard.db.due import IN_FLIGHT_MAX, STOP_SECONDS_MAX, ConcurrentDueLoop
 from simyard.workers.outgoing import SECONDS_MAX, Answer, Call, Failure, OutgoingClient
 
 log = logging.getLogger(__name__)
 
 Render: TypeAlias = Callable[[Announcement], bytes]
 
-IN_FLIGHT_MAX: Final = 256
 PER_ENDPOINT_MAX: Final = 4
 # Longer than a call and the record of it may take together.
 LEASE_SECONDS: Final = 30.0
-STOP_SECONDS_MAX: Final = 3.0
 
 _deliveries = prometheus_client.Counter(
     "simyard_webhook_attempts", "Attempts to deliver an announcement.", ["format", "outcome"]
 )
 
 
-class WebhookSender(DueLoop):
+class WebhookSender(ConcurrentDueLoop[Announcement]):
     """Sends many announcements at once, few to one endpoint, so that a receiver that hangs holds up nobody else's.
 
     No transaction is open while a receiver is called. A process that dies loses nothing: the claim lapses, and the
@@ -59,40 +56,23 @@ class WebhookSender(DueLoop):
         stop_seconds_max: float = STOP_SECONDS_MAX,
         pause_seconds: float = 0.5,
     ) -> None:
-        super().__init__("webhooks", self._send_due, pause_seconds=pause_seconds)
+        super().__init__(
+            "webhooks",
+            in_flight_max=in_flight_max,
+            stop_seconds_max=stop_seconds_max,
+            pause_seconds=pause_seconds,
+        )
         self._database = database
         self._clock = clock
         self._client = client
         self._formats = formats
-        self._in_flight_max = in_flight_max
         self._per_endpoint_max = per_endpoint_max
         self._call_seconds_max = call_seconds_max
-        self._stop_seconds_max = stop_seconds_max
-        self._in_flight: dict[asyncio.Task[None], Announcement] = {}
 
-    async def run(self) -> None:
-        """Until `stop`; then what is under way may end, unless that takes long."""
-        try:
-            await super().run()
-            if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=self._stop_seconds_max)
-        finally:
-            await self._cancel()
-
-    async def _cancel(self) -> None:
-        tasks = list(self._in_flight)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _send_due(self) -> int:
-        """Begin to send what is due and fits; returns how many. Each that ends makes room and wakes the loop."""
-        room = self._in_flight_max - len(self._in_flight)
-        if room <= 0:
-            return 0
-        failing = sum(one.endpoint_failing for one in self._in_flight.values())
+    async def _claim(self, room: int) -> Sequence[Announcement]:
+        failing = sum(one.endpoint_failing for one in self.in_flight)
         async with self._database.transaction() as tx:
-            claimed = await webhooks.claim(
+            return await webhooks.claim(
                 tx,
                 now=self._clock.now(),
                 lease_seconds=LEASE_SECONDS,
@@ -102,25 +82,14 @@ class WebhookSender(DueLoop):
                 failing_limit=max(0, self._in_flight_max // 2 - failing),
                 in_flight=self._per_endpoint(),
             )
-        for announcement in claimed:
-            task = asyncio.create_task(
-                self._send(announcement), name=f"webhook delivery {announcement.delivery_id}"
-            )
-            self._in_flight[task] = announcement
-            task.add_done_callback(self._ended)
-        return len(claimed)
 
     def _per_endpoint(self) -> Mapping[EndpointId, int]:
-        return Counter(one.endpoint_id for one in self._in_flight.values())
+        return Counter(one.endpoint_id for one in self.in_flight)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        announcement = self._in_flight.pop(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Nothing was recorded: the claim lapses and it is sent again.
-            log.error("webhook delivery %s: not recorded", announcement.delivery_id, exc_info=error)
-        self.wake()
+    def _label(self, announcement: Announcement) -> str:
+        return f"webhook delivery {announcement.delivery_id}"
 
-    async def _send(self, announcement: Announcement) -> None:
+    async def _see_to(self, announcement: Announcement) -> None:
         if announcement.text is None:
             async with self._database.transaction() as tx:
                 await webhooks.record_erased(tx, announcement, now=self._clock.now())
@@ -132,8 +101,8 @@ class WebhookSender(DueLoop):
             # Where it went wrong, but not its text: it may quote the message.
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error(
-                "webhook delivery %s: cannot be rendered: %s at %s:%s",
-                announcement.delivery_id,
+                "%s: cannot be rendered: %s at %s:%s",
+                self._label(announcement),
                 type(error).__name__,
                 place.filename,
                 place.lineno,

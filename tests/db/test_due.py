@@ -1,13 +1,14 @@
-"""The due loop: when it runs its step, and when it waits."""
+"""Due loops: when they run their step, and when they wait; what becomes of rows seen to at the same time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import pytest
 
-from simyard.db.due import DueLoop
+from simyard.db.due import ConcurrentDueLoop, DueLoop
 
 LONG = 3600.0
 
@@ -128,3 +129,120 @@ async def test_stopping_ends_a_wait_after_a_failure() -> None:
     loop.stop()
     async with asyncio.timeout(10):
         await running
+
+
+class Rows(ConcurrentDueLoop[str]):
+    """Rows that end when they are let go, or raise."""
+
+    def __init__(self, due: Iterable[str], *, in_flight_max: int = 10, stop_seconds_max: float = 0.0) -> None:
+        super().__init__(
+            "rows", in_flight_max=in_flight_max, stop_seconds_max=stop_seconds_max, pause_seconds=LONG
+        )
+        self.due = list(due)
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.gates = {row: asyncio.Event() for row in self.due}
+        self._changed = asyncio.Condition()
+
+    async def _claim(self, room: int) -> list[str]:
+        claimed, self.due = self.due[:room], self.due[room:]
+        return claimed
+
+    async def _see_to(self, row: str) -> None:
+        async with self._changed:
+            self.begun.append(row)
+            self._changed.notify_all()
+        await self.gates[row].wait()
+        if row == "broken":
+            raise LookupError(row)
+        self.ended.append(row)
+
+    def _label(self, row: str) -> str:
+        return f"row {row}"
+
+    async def has_begun(self, *rows: str) -> None:
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: self.begun == list(rows))
+
+    def let_go(self, *rows: str) -> None:
+        for row in rows:
+            self.gates[row].set()
+
+
+@asynccontextmanager
+async def running(rows: Rows) -> AsyncIterator[None]:
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(rows.run())
+        try:
+            yield
+        finally:
+            rows.stop()
+
+
+async def test_a_row_that_hangs_holds_up_no_other() -> None:
+    rows = Rows(["hangs", "works"])
+    async with running(rows):
+        rows.let_go("works")
+        await rows.has_begun("hangs", "works")
+        assert set(rows.in_flight) >= {"hangs"}
+    assert rows.ended == ["works"]
+
+
+async def test_so_many_rows_are_in_flight_and_each_that_ends_makes_room() -> None:
+    rows = Rows(["a", "b", "c", "d"], in_flight_max=2)
+    async with running(rows):
+        await rows.has_begun("a", "b")
+        assert await rows.begin_due() == 0
+        assert list(rows.in_flight) == ["a", "b"]
+        rows.let_go("b")
+        await rows.has_begun("a", "b", "c")
+        rows.let_go("a", "c", "d")
+        await rows.has_begun("a", "b", "c", "d")
+
+
+async def test_a_row_that_raises_is_logged_by_its_label_and_makes_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = Rows(["broken", "next"], in_flight_max=1)
+    rows.let_go("broken", "next")
+    async with running(rows):
+        await rows.has_begun("broken", "next")
+    assert [record.getMessage() for record in caplog.records] == ["row broken: not recorded"]
+    assert list(rows.in_flight) == []
+
+
+async def test_what_is_under_way_at_the_stop_may_end() -> None:
+    rows = Rows(["a", "b"], stop_seconds_max=LONG)
+    async with running(rows):
+        await rows.has_begun("a", "b")
+        rows.stop()
+        rows.let_go("a", "b")
+    assert sorted(rows.ended) == ["a", "b"]
+
+
+async def test_what_takes_too_long_after_the_stop_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    rows = Rows(["hangs"])
+    async with running(rows):
+        await rows.has_begun("hangs")
+    assert (rows.ended, list(rows.in_flight), caplog.records) == ([], [], [])
+
+
+async def test_a_loop_that_is_cancelled_takes_its_rows_with_it() -> None:
+    rows = Rows(["hangs"], stop_seconds_max=LONG)
+    task = asyncio.create_task(rows.run())
+    await rows.has_begun("hangs")
+    task.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait({task})
+    assert task.cancelled()
+    assert list(rows.in_flight) == []
+
+
+async def test_settling_waits_for_all_that_is_due() -> None:
+    rows = Rows(["a", "b", "c"], in_flight_max=1)
+    rows.let_go("a", "b", "c")
+    async with asyncio.timeout(10):
+        await rows.settle()
+    assert rows.ended == ["a", "b", "c"]
+    await rows.settle()
+    assert rows.begun == ["a", "b", "c"]

@@ -13,7 +13,7 @@ import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -447,7 +447,7 @@ async def test_a_process_that_dies_at_any_step_loses_nothing(
         with monkeypatch.context() as broken:
             record, call = webhooks.record_success, sender._client.call
             if step == "after the claim":
-                broken.setattr(sender, "_send", die)
+                broken.setattr(sender, "_see_to", die)
             elif step == "before the call":
                 broken.setattr(sender._client, "call", die)
             elif step == "after the call":
@@ -467,15 +467,13 @@ async def test_a_process_that_dies_at_any_step_loses_nothing(
                     broken.setattr(webhooks, "record_success", record_and_die)
                 else:
                     broken.setattr(sender, "_count", lambda *_: (_ for _ in ()).throw(_Died))
-            await sender._send_due()
-            with suppress(_Died):
-                await asyncio.gather(*sender._in_flight)
+            await sender.settle()
         before = len(receiver.requests)
         assert before == (1 if step in STEPS[2:] else 0)
         recorded = step == "after the record"
         assert await scene.states(buyer) == ["delivered" if recorded else "pending"]
         other = scene.sender()
-        assert await other._send_due() == 0, "the claim holds until its lease ends"
+        assert await other.begin_due() == 0, "the claim holds until its lease ends"
         scene.world.clock.turn(LEASE_SECONDS)
         async with running(other):
             await until(lambda: _all_are("delivered", scene, buyer))

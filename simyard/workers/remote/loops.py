@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -25,7 +25,7 @@ from simyard.core.remote.model import DueLease, Ending, LeaseState, RemoteMessag
 from simyard.core.remote.saga import Leases
 from simyard.core.rentals.acquiring import RENTALS
 from simyard.db.database import Database, Tx
-from simyard.db.due import DueLoop
+from simyard.db.due import ConcurrentDueLoop, Item
 from simyard.workers.remote.acquire import Sources
 from simyard.workers.remote.source import Reason, SourceFailed, SourceRefused
 
@@ -37,12 +37,9 @@ STOCK_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 3.0
 """How often a pool that does not push is asked for messages while it holds numbers."""
 
-CALL_SECONDS_MAX: Final = 30.0
 # Longer than a call and the record of it may take together.
 LEASE_SECONDS: Final = 60.0
-IN_FLIGHT_MAX: Final = 256
 PER_POOL_MAX: Final = 4
-STOP_SECONDS_MAX: Final = 3.0
 
 # A push that comes late is not late by this: the round takes time itself.
 _ROUNDS = 2
@@ -53,83 +50,38 @@ _MESSAGES_AT_ONCE = 64
 _rounds = prometheus_client.Counter("simyard_remote_calls", "Calls of remote pools.", ["call", "outcome"])
 
 
-class _InTasks(DueLoop):
-    """A loop whose rows are seen to in tasks of their own, so that a pool that hangs holds up no other."""
+class _PoolsLoop(ConcurrentDueLoop[Item]):
+    """A loop that calls remote pools."""
 
-    def __init__(self, name: str, *, pause_seconds: float, stop_seconds_max: float) -> None:
-        super().__init__(name, self._begin_due, pause_seconds=pause_seconds)
-        self._stop_seconds_max = stop_seconds_max
-        self._in_flight: dict[asyncio.Task[None], PoolId] = {}
-
-    async def run(self) -> None:
-        """Until `stop`; then what is under way may end, unless that takes long."""
-        try:
-            await super().run()
-            if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=self._stop_seconds_max)
-        finally:
-            tasks = list(self._in_flight)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def settle(self) -> None:
-        """Begin what is due and wait until all of it has ended."""
-        while await self._begin_due() or self._in_flight:
-            await asyncio.wait(self._in_flight)
-
-    async def _begin_due(self) -> int:
-        raise NotImplementedError
-
-    def _begin(self, pool_id: PoolId, work: Awaitable[None]) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._in_flight[task] = pool_id
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        pool_id = self._in_flight.pop(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Nothing was recorded: the claim lapses and it is tried again.
-            log.error("%s of pool %s: not recorded", self.name, pool_id, exc_info=error)
-        self.wake()
-
-    def _per_pool(self) -> Mapping[PoolId, int]:
-        return Counter(self._in_flight.values())
-
-
-class StockRounds(_InTasks):
-    """Asks each remote pool what it has now."""
+    _call_seconds_max: Final = 30.0
 
     def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        sources: Sources,
-        *,
-        seconds: float = STOCK_SECONDS,
-        call_seconds_max: float = CALL_SECONDS_MAX,
-        pause_seconds: float = 1.0,
-        stop_seconds_max: float = STOP_SECONDS_MAX,
+        self, name: str, database: Database, clock: Clock, sources: Sources, *, pause_seconds: float
     ) -> None:
-        super().__init__("remote stock", pause_seconds=pause_seconds, stop_seconds_max=stop_seconds_max)
+        super().__init__(name, pause_seconds=pause_seconds)
         self._database = database
         self._clock = clock
         self._sources = sources
-        self._seconds = seconds
-        self._call_seconds_max = call_seconds_max
 
-    async def _begin_due(self) -> int:
-        room = IN_FLIGHT_MAX - len(self._in_flight)
-        if room <= 0:
-            return 0
-        due = await self._database.run(
+
+class StockRounds(_PoolsLoop[PoolId]):
+    """Asks each remote pool what it has now."""
+
+    def __init__(
+        self, database: Database, clock: Clock, sources: Sources, *, seconds: float = STOCK_SECONDS
+    ) -> None:
+        super().__init__("remote stock", database, clock, sources, pause_seconds=1.0)
+        self._seconds = seconds
+
+    async def _claim(self, room: int) -> Sequence[PoolId]:
+        return await self._database.run(
             lambda tx: remote.claim_stock_rounds(tx, seconds=self._seconds, now=self._clock.now(), limit=room)
         )
-        for pool_id in due:
-            self._begin(pool_id, self._ask(pool_id))
-        return len(due)
 
-    async def _ask(self, pool_id: PoolId) -> None:
+    def _label(self, pool_id: PoolId) -> str:
+        return f"stock of pool {pool_id}"
+
+    async def _see_to(self, pool_id: PoolId) -> None:
         try:
             async with asyncio.timeout(self._call_seconds_max):
                 stock = await (await self._sources.of(pool_id)).stock()
@@ -147,7 +99,7 @@ class StockRounds(_InTasks):
         _rounds.labels("stock", "done").inc()
 
 
-class MessagePolls(_InTasks):
+class MessagePolls(_PoolsLoop[PoolId]):
     """Fetches the messages of pools that do not push them."""
 
     def __init__(
@@ -159,33 +111,24 @@ class MessagePolls(_InTasks):
         seconds: float = POLL_SECONDS,
         loyalty: Loyalty = NO_LOYALTY,
         earning_hold: timedelta = AT_ONCE,
-        call_seconds_max: float = CALL_SECONDS_MAX,
         pause_seconds: float = 0.5,
-        stop_seconds_max: float = STOP_SECONDS_MAX,
     ) -> None:
-        super().__init__("remote messages", pause_seconds=pause_seconds, stop_seconds_max=stop_seconds_max)
-        self._database = database
-        self._clock = clock
-        self._sources = sources
+        super().__init__("remote messages", database, clock, sources, pause_seconds=pause_seconds)
         self._seconds = seconds
         self._loyalty = loyalty
         self._earning_hold = earning_hold
-        self._call_seconds_max = call_seconds_max
 
-    async def _begin_due(self) -> int:
-        room = IN_FLIGHT_MAX - len(self._in_flight)
-        if room <= 0:
-            return 0
+    async def _claim(self, room: int) -> Sequence[PoolId]:
         due = await self._database.run(
             lambda tx: remote.claim_polls(tx, seconds=self._seconds, now=self._clock.now(), limit=room)
         )
-        busy = set(self._in_flight.values())
-        for pool_id in due:
-            if pool_id not in busy:
-                self._begin(pool_id, self._poll(pool_id))
-        return len(due)
+        busy = set(self.in_flight)
+        return [pool_id for pool_id in due if pool_id not in busy]
 
-    async def _poll(self, pool_id: PoolId) -> None:
+    def _label(self, pool_id: PoolId) -> str:
+        return f"messages of pool {pool_id}"
+
+    async def _see_to(self, pool_id: PoolId) -> None:
         try:
             source = await self._sources.of(pool_id)
             if not source.polled:
@@ -232,44 +175,26 @@ class MessagePolls(_InTasks):
         await messages.receive(tx, incoming, loyalty=self._loyalty, earning_hold=self._earning_hold)
 
 
-class RemoteLeases(_InTasks):
+class RemoteLeases(_PoolsLoop[DueLease]):
     """Tells sources how numbers ended, until they have heard it; and finds out what orders without an answer left behind."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        sources: Sources,
-        *,
-        call_seconds_max: float = CALL_SECONDS_MAX,
-        per_pool_max: int = PER_POOL_MAX,
-        pause_seconds: float = 0.5,
-        stop_seconds_max: float = STOP_SECONDS_MAX,
-    ) -> None:
-        super().__init__("remote leases", pause_seconds=pause_seconds, stop_seconds_max=stop_seconds_max)
-        self._database = database
-        self._clock = clock
-        self._sources = sources
-        self._call_seconds_max = call_seconds_max
-        self._per_pool_max = per_pool_max
+    def __init__(self, database: Database, clock: Clock, sources: Sources) -> None:
+        super().__init__("remote leases", database, clock, sources, pause_seconds=0.5)
 
-    async def _begin_due(self) -> int:
-        room = IN_FLIGHT_MAX - len(self._in_flight)
-        if room <= 0:
-            return 0
-        due = await self._database.run(
+    async def _claim(self, room: int) -> Sequence[DueLease]:
+        return await self._database.run(
             lambda tx: remote.claim_due(
                 tx,
                 lease_seconds=LEASE_SECONDS,
-                in_flight=self._per_pool(),
-                per_pool_max=self._per_pool_max,
+                in_flight=Counter(one.pool_id for one in self.in_flight),
+                per_pool_max=PER_POOL_MAX,
                 limit=room,
                 now=self._clock.now(),
             )
         )
-        for one in due:
-            self._begin(one.pool_id, self._see_to(one))
-        return len(due)
+
+    def _label(self, due: DueLease) -> str:
+        return f"remote lease {due.id} of pool {due.pool_id}"
 
     async def _see_to(self, due: DueLease) -> None:
         if due.state is LeaseState.ASKING:

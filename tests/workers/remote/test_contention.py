@@ -101,7 +101,7 @@ async def test_nobody_has_anything_that_is_not_his(
         async def some(first: int) -> None:
             for place in range(first, ORDERS, 12):
                 await one_order(place)
-                await far.leases._begin_due()
+                await far.leases.begin_due()
                 # As a new report would.
                 await world.rows("UPDATE remote_offer SET stock = 100 WHERE stock = 0 RETURNING 1")
 

@@ -265,12 +265,13 @@ async def test_a_stock_round_that_hangs_holds_up_no_other(far: RemoteWorld) -> N
 
     source.stock = stock  # type: ignore[method-assign]
     host.offers = (offer(77),)
-    assert await far.stock._begin_due() == 2
+    rounds = asyncio.create_task(far.stock.run())
     await until_async(
         lambda: _stock(far), [("their GB", "their whatsapp", "", 10), ("their GB", "their whatsapp", "", 77)]
     )
-    for task in list(far.stock._in_flight):
-        task.cancel()
+    assert list(far.stock.in_flight) == [pool.id]
+    rounds.cancel()
+    await asyncio.wait({rounds})
 
 
 async def _slugs(far: RemoteWorld, count: int) -> list[str]:

@@ -11,7 +11,7 @@ import msgspec
 
 from simyard.base.money import format_amount
 from simyard.core.wallet import service as wallet
-from simyard.core.wallet.model import Standing, Statement, StatementLine
+from simyard.core.wallet.model import Snapshot, Statement, StatementLine
 from simyard.db.database import Database
 
 COLUMNS = (
@@ -64,7 +64,7 @@ async def as_json(
         "currency": head.currency,
         "from": _time(head.of.since) or None,
         "until": _time(head.of.until) or None,
-        "opening": _standing(head.opening),
+        "opening": _balances(head.opening),
     }
     yield _json(about).removesuffix("}") + ',"lines":['
     separator = "\n"
@@ -72,7 +72,7 @@ async def as_json(
         for line in page:
             yield separator + _json(_line(line))
             separator = ",\n"
-    yield '\n],"closing":' + _json(_standing(head.closing)) + "}\n"
+    yield '\n],"closing":' + _json(_balances(head.closing)) + "}\n"
 
 
 def _line(line: StatementLine) -> dict[str, object]:
@@ -94,18 +94,18 @@ def _line(line: StatementLine) -> dict[str, object]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _standing(standing: Standing) -> dict[str, str]:
+def _balances(snapshot: Snapshot) -> dict[str, str]:
     return {
-        "available": format_amount(standing.available),
-        "held": format_amount(standing.held),
-        "pending": format_amount(standing.pending),
-        "debt": format_amount(standing.debt),
+        "available": format_amount(snapshot.available),
+        "held": format_amount(snapshot.held),
+        "pending": format_amount(snapshot.pending),
+        "debt": format_amount(snapshot.debt),
     }
 
 
-def _ends(standing: Standing) -> tuple[str, ...]:
-    """A standing in the columns of what there was after a movement."""
-    shown = _standing(standing)
+def _ends(snapshot: Snapshot) -> tuple[str, ...]:
+    """Its balances in the columns of what there was after a movement."""
+    shown = _balances(snapshot)
     return shown["available"], shown["held"], "", shown["pending"], "", shown["debt"]
 
 

@@ -112,7 +112,7 @@ class StatementOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Snapshot:
     """What a wallet holds, and owes, at one moment."""
 
     available: int
@@ -140,8 +140,8 @@ class Statement:
 
     of: StatementOf
     currency: str
-    opening: Standing
-    closing: Standing
+    opening: Snapshot
+    closing: Snapshot
     ledger_accounts: OwnAccounts
     last_id: TransferId
 

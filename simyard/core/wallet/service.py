@@ -15,7 +15,7 @@ from simyard.core.wallet.model import (
     Booked,
     CurrencyTotal,
     SharedKind,
-    Standing,
+    Snapshot,
     Statement,
     StatementLine,
     StatementOf,
@@ -182,10 +182,10 @@ async def statement(tx: Tx, command: StatementOf) -> Statement:
     return Statement(
         of=command,
         currency=currency,
-        opening=Standing(
+        opening=Snapshot(
             totals.available_before, totals.held_before, totals.pending_before, totals.debt_before
         ),
-        closing=Standing(totals.available_after, totals.held_after, totals.pending_after, totals.debt_after),
+        closing=Snapshot(totals.available_after, totals.held_after, totals.pending_after, totals.debt_after),
         ledger_accounts=ledger_accounts,
         last_id=totals.last_id,
     )

@@ -14,7 +14,7 @@ from simyard.base.ids import AccountId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.wallet import rules
 from simyard.core.wallet import service as wallet
-from simyard.core.wallet.model import Standing, Statement, StatementLine, StatementOf, TransferKind
+from simyard.core.wallet.model import Snapshot, Statement, StatementLine, StatementOf, TransferKind
 from simyard.db.database import Database
 from tests.conftest import START
 from tests.world import World, code_text, micros
@@ -50,7 +50,7 @@ def assert_leads_from_opening_to_closing(head: Statement, lines: list[StatementL
         debt += line.debt
         assert (line.available_after, line.held_after) == (available, held)
         assert (line.pending_after, line.debt_after) == (pending, debt)
-    assert head.closing == Standing(available, held, pending, debt)
+    assert head.closing == Snapshot(available, held, pending, debt)
     assert [line.id for line in lines] == sorted({line.id for line in lines})
 
 
@@ -67,7 +67,7 @@ async def test_a_statement_shows_each_movement_with_its_cause(world: World) -> N
     await world.cancel(buyer, other.activation_id)
     head, lines = await statement(world, buyer)
     assert_leads_from_opening_to_closing(head, lines)
-    assert (head.currency, head.opening, head.closing) == ("USD", Standing(0, 0), Standing(micros("8.5"), 0))
+    assert (head.currency, head.opening, head.closing) == ("USD", Snapshot(0, 0), Snapshot(micros("8.5"), 0))
     first, second, *_ = lines
     assert first == StatementLine(
         first.id, START, TransferKind.DEPOSIT, "deposit/salary", None, micros("10"), 0, micros("10"), 0
@@ -91,7 +91,7 @@ async def test_statements_of_adjoining_periods_join(world: World) -> None:
     middle = START + timedelta(seconds=150)
     before, lines_before = await statement(world, buyer, until=middle)
     after, lines_after = await statement(world, buyer, since=middle)
-    assert before.closing == after.opening == Standing(micros("3"), 0)
+    assert before.closing == after.opening == Snapshot(micros("3"), 0)
     assert after.closing.available == micros("6")
     for head, lines in ((before, lines_before), (after, lines_after)):
         assert_leads_from_opening_to_closing(head, lines)
@@ -206,7 +206,7 @@ async def _live(world: World, steps: list[tuple[str, int]], cut: datetime, page:
         head, lines = await statement(world, account_id, page=page)
         assert_leads_from_opening_to_closing(head, lines)
         balance = await world.balance(account_id)
-        assert head.closing == Standing(balance.available, balance.held, balance.pending, balance.debt)
+        assert head.closing == Snapshot(balance.available, balance.held, balance.pending, balance.debt)
         rows = await world.rows(
             """SELECT id FROM transfer JOIN wallet
                    ON ARRAY[available_id, held_id, pending_id, debt_id] && ARRAY[debit_id, credit_id]

@@ -25,6 +25,7 @@ from simyard.core.numbers import service as numbers
 from simyard.core.public_numbers import service as public_numbers
 from simyard.core.quality import service as quality
 from simyard.core.rentals import service as rentals
+from simyard.core.sandbox import service as sandbox
 from simyard.core.webhooks import service as webhooks
 from simyard.db.database import Database, Tx
 from simyard.db.due import DueLoop
@@ -170,7 +171,8 @@ class Workers:
 
     async def _send_sandbox_messages(self, tx: Tx) -> int:
         now = self._clock.now()
-        taken, targets = await activations.take_sandbox_messages(tx, now=now, limit=_SANDBOX_LIMIT)
+        taken = await sandbox.take_messages(tx, now=now, limit=_SANDBOX_LIMIT)
+        targets = await activations.sandbox_targets(tx, taken)
         targets += [_any_sender(number_id) for number_id in await rentals.sandbox_numbers(tx, taken)]
         if targets:
             await messages.receive(

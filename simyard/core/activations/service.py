@@ -44,6 +44,7 @@ from simyard.core.pricing.model import Offer, Quote
 from simyard.core.remote import rules as remote_rules
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import Choice, Ending, RemoteWant, RemoteWish, Returned
+from simyard.core.sandbox import service as sandbox
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Wallet
 from simyard.db.database import Tx
@@ -432,8 +433,7 @@ async def _record(tx: Tx, leased: Sequence[tuple[_Bid, NewActivation]], now: dat
         for bid, row in leased
         if row.repeatable
     ]
-    if due:
-        await store.insert_sandbox_messages(tx, due=due)
+    await sandbox.plan_messages(tx, due)
     holds = [rules.hold(row.id, row.quote, bid.buyer) for bid, row in leased if row.quote.price]
     await wallet.post(tx, holds, {bid.buyer.account_id: bid.buyer for bid, _ in leased}, now=now)
 
@@ -619,12 +619,6 @@ async def expire(tx: Tx, *, limit: int, now: datetime) -> int:
 # Upkeep
 
 
-async def take_sandbox_messages(
-    tx: Tx, *, now: datetime, limit: int
-) -> tuple[list[int], list[SandboxTarget]]:
-    """Take what Simyard has to send to fictitious numbers by now, in the transaction that will deliver it.
-
-    The leases it was taken for, of either kind, and the targets whose activation is still open.
-    """
-    taken = await store.take_sandbox_messages(tx, now=now, limit=limit)
-    return taken, await store.sandbox_targets(tx, lease_ids=taken) if taken else []
+async def sandbox_targets(tx: Tx, lease_ids: Collection[LeaseId]) -> list[SandboxTarget]:
+    """Where Simyard sends an SMS for those of these leases that are open activations."""
+    return await store.sandbox_targets(tx, lease_ids=lease_ids) if lease_ids else []

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from simyard.base.ids import AccountId, ActivationId, NumberId, PoolId, ServiceId
+from simyard.base.ids import AccountId, ActivationId, LeaseId, NumberId, PoolId, ServiceId
 from simyard.core.activations.machine import State
 from simyard.core.activations.model import (
     Activation,
@@ -77,12 +77,6 @@ async def insert_activations(tx: Tx, *, rows: Sequence[NewActivation]) -> None:
         supplier_ids=[row.supplier_id for row in rows],
         ordered_at=[row.ordered_at for row in rows],
         expires_at=[row.expires_at for row in rows],
-    )
-
-
-async def insert_sandbox_messages(tx: Tx, *, due: Sequence[tuple[ActivationId, datetime]]) -> None:
-    await _queries.insert_sandbox_messages.execute(
-        tx, activation_ids=[one[0] for one in due], due_at=[one[1] for one in due]
     )
 
 
@@ -274,11 +268,6 @@ async def history_count(tx: Tx, *, account_id: AccountId, only: HistoryFilter | 
     return int(await _queries.history_count.value(tx, account_id=account_id, only=only))
 
 
-async def take_sandbox_messages(tx: Tx, *, now: datetime, limit: int) -> list[int]:
-    rows = await _queries.take_sandbox_messages.rows(tx, now=now, limit=limit)
-    return [row["lease_id"] for row in rows]
-
-
-async def sandbox_targets(tx: Tx, *, lease_ids: Collection[int]) -> list[SandboxTarget]:
+async def sandbox_targets(tx: Tx, *, lease_ids: Collection[LeaseId]) -> list[SandboxTarget]:
     rows = await _queries.sandbox_targets.rows(tx, lease_ids=list(lease_ids))
     return [SandboxTarget(*row) for row in rows]

@@ -12,10 +12,6 @@ SELECT id, account_id, pool_id, number_id, msisdn, country, service_id, service_
        AS given (id, account_id, pool_id, number_id, msisdn, country, service_id, service_label, country_label,
                  repeatable, price, currency, margin, earning, earning_currency, supplier_id, ordered_at, expires_at);
 
--- name: insert_sandbox_messages
-INSERT INTO sandbox_message (lease_id, due_at)
-SELECT * FROM unnest(:activation_ids::bigint[], :due_at::timestamptz[]);
-
 -- name: check
 -- The activations of a batch of polls, each by its id and its account.
 SELECT ask.ordinal, activation.id, activation.msisdn, activation.service_label, activation.country_label,
@@ -178,12 +174,6 @@ SELECT count(*) FROM activation
             WHEN 'waiting' THEN messages = 0 AND is_open
             WHEN 'canceled' THEN messages = 0 AND NOT is_open
             ELSE true END;
-
--- name: take_sandbox_messages
-DELETE FROM sandbox_message
- WHERE lease_id IN (SELECT lease_id FROM sandbox_message WHERE due_at <= :now
-                     ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING lease_id;
 
 -- name: sandbox_targets
 SELECT activation.number_id, service.slug, service.name FROM activation

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from simyard.base.ids import AccountId, LedgerAccountId, NumberId, PoolId, RentalId
+from simyard.base.ids import AccountId, LeaseId, LedgerAccountId, NumberId, PoolId, RentalId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.earnings import rules as earning_rules
 from simyard.core.earnings import service as earnings
@@ -46,6 +46,7 @@ from simyard.core.rentals.model import (
     Tariff,
 )
 from simyard.core.rentals.store import NewPeriod, NewRental
+from simyard.core.sandbox import service as sandbox
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import SharedKind, Transfer, TransferKind, Wallet
 from simyard.db.database import Tx
@@ -205,7 +206,7 @@ async def _record(
     await store.insert_periods(tx, rows=[period], now=command.now)
     if tariff.kind == PoolKind.SANDBOX:
         due_at = command.now + timedelta(seconds=command.sandbox_seconds)
-        await store.insert_sandbox_message(tx, rental_id=row.id, due_at=due_at)
+        await sandbox.plan_messages(tx, [(row.id, due_at)])
     await wallet.post(tx, rules.hold(row.id, quote.price, buyer), {buyer.account_id: buyer}, now=command.now)
 
 
@@ -550,6 +551,6 @@ async def set_price(
 # Upkeep
 
 
-async def sandbox_numbers(tx: Tx, lease_ids: Collection[int]) -> list[NumberId]:
+async def sandbox_numbers(tx: Tx, lease_ids: Collection[LeaseId]) -> list[NumberId]:
     """The numbers of those of these leases that are open rentals."""
     return await store.sandbox_numbers(tx, lease_ids=lease_ids) if lease_ids else []

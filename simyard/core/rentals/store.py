@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from simyard.base.ids import AccountId, NumberId, PoolId, RentalId
+from simyard.base.ids import AccountId, LeaseId, NumberId, PoolId, RentalId
 from simyard.core.pricing.model import Quote
 from simyard.core.rentals.machine import State
 from simyard.core.rentals.model import Charged, LockedRental, Rental, Tariff
@@ -122,10 +122,6 @@ async def insert_periods(tx: Tx, *, rows: Sequence[NewPeriod], now: datetime) ->
     )
 
 
-async def insert_sandbox_message(tx: Tx, *, rental_id: RentalId, due_at: datetime) -> None:
-    await _queries.insert_sandbox_message.execute(tx, rental_id=rental_id, due_at=due_at)
-
-
 async def find(tx: Tx, *, account_id: AccountId, rental_id: RentalId | None, limit: int) -> list[Rental]:
     """Without what they may be extended by."""
     rows = await _queries.find.rows(tx, account_id=account_id, rental_id=rental_id, limit=limit)
@@ -227,6 +223,6 @@ async def set_auto_extend(
     return found
 
 
-async def sandbox_numbers(tx: Tx, *, lease_ids: Collection[int]) -> list[NumberId]:
+async def sandbox_numbers(tx: Tx, *, lease_ids: Collection[LeaseId]) -> list[NumberId]:
     rows = await _queries.sandbox_numbers.rows(tx, lease_ids=list(lease_ids))
     return [NumberId(row["number_id"]) for row in rows]

@@ -66,9 +66,6 @@ SELECT rental_id, ordinal, days, price, margin, earning, automatic, :now
               :earnings::bigint[], :automatic::boolean[])
        AS given (rental_id, ordinal, days, price, margin, earning, automatic);
 
--- name: insert_sandbox_message
-INSERT INTO sandbox_message (lease_id, due_at) VALUES (:rental_id, :due_at);
-
 -- name: find
 -- Rentals as their buyer may see them, so none without a number: one by its id, or all that are open, oldest first.
 SELECT rental.id, rental.msisdn, rental.country, rental.state, rental.auto_extend, rental.currency, charged.price,

@@ -6,7 +6,8 @@ SELECT * FROM unnest(:activation_ids::bigint[], :kinds::text[]);
 SELECT pg_try_advisory_xact_lock(hashtextextended('simyard/quality', 0));
 
 -- name: count
--- Counts what is in the queue, and tells what it was about. One at a time: the caller holds the lock.
+-- Counts what is in the queue, and tells what it was about. One at a time: the caller holds the lock. A failed order whose
+-- pool would not serve our account left no remote lease, and is no failure of the pool.
 WITH taken AS (
     DELETE FROM quality_event
      WHERE id IN (SELECT id FROM quality_event ORDER BY id LIMIT :limit)
@@ -14,7 +15,8 @@ WITH taken AS (
 ), fact AS (
     SELECT activation.pool_id, activation.country, activation.service_id,
            (activation.ordered_at AT TIME ZONE 'UTC')::date AS day, taken.kind,
-           taken.kind = 'closed' AND activation.state = 'failed' AS failed,
+           taken.kind = 'closed' AND activation.state = 'failed'
+               AND EXISTS (SELECT FROM remote_lease WHERE remote_lease.lease_id = activation.id) AS failed,
            taken.kind = 'closed' AND activation.state <> 'failed' AS issued,
            taken.kind = 'closed' AND activation.messages > 0 AS delivered, activation.state,
            GREATEST(extract(epoch FROM activation.received_at - activation.ordered_at), 0)::double precision AS seconds

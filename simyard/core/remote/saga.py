@@ -91,6 +91,17 @@ async def number_refused(tx: Tx, leases: Leases[AskingT, Outcome], asking: Askin
     await remote.record_no_number(tx, asking.lease_id, now=now)
 
 
+async def account_refused(
+    tx: Tx, leases: Leases[AskingT, Outcome], asking: AskingT, *, now: datetime
+) -> None:
+    """The pool does not serve our account there: the order fails, which says nothing about the numbers it has.
+
+    Locks: lease, wallet.
+    """
+    await _fail(tx, leases, asking.lease_id, now)
+    await remote.forget_asking(tx, asking.lease_id)
+
+
 async def number_unknown(tx: Tx, leases: Leases[AskingT, Outcome], asking: AskingT, *, now: datetime) -> None:
     """Nobody can say whether a number was reserved: the order fails, and the number is looked for.
 

@@ -180,6 +180,11 @@ async def record_no_number(tx: Tx, lease_id: LeaseId, *, now: datetime, problem:
     await _set_state(tx, lease_id, LeaseState.DONE, None, problem, now)
 
 
+async def forget_asking(tx: Tx, lease_id: LeaseId) -> None:
+    """The source would not hear what it was asked for: it is as if it had not been asked."""
+    await store.forget_asking(tx, lease_id=lease_id)
+
+
 async def record_ambiguous(tx: Tx, lease_id: LeaseId, *, now: datetime) -> None:
     """A number may have been reserved for nobody: it is looked for."""
     await _set_state(tx, lease_id, LeaseState.AMBIGUOUS, 0.0, None, now)

@@ -208,6 +208,10 @@ async def begin(
     )
 
 
+async def forget_asking(tx: Tx, *, lease_id: LeaseId) -> None:
+    await _queries.forget_asking.execute(tx, lease_id=lease_id)
+
+
 async def remote_id_in_use(tx: Tx, *, pool_id: PoolId, remote_id: str) -> bool:
     return bool(await _queries.remote_id_in_use.value(tx, pool_id=pool_id, remote_id=remote_id))
 

@@ -142,6 +142,9 @@ SELECT lease_id, pool_id, 'asking', wish, amount, currency, choosy, :now, :now, 
               :choosy::boolean[])
        AS given (lease_id, pool_id, wish, amount, currency, choosy);
 
+-- name: forget_asking
+DELETE FROM remote_lease WHERE lease_id = :lease_id AND state = 'asking';
+
 -- name: next_lease_ids
 SELECT nextval('lease_id') AS id FROM generate_series(1, :count);
 

@@ -283,7 +283,8 @@ class RemoteAcquirer:
     async def _refused(
         self, leases: Leases[AskingT, Bought], asking: AskingT, refused: SourceRefused, *, late: bool
     ) -> _NoNumber:
-        await self._recorded(lambda tx: saga.number_refused(tx, leases, asking, now=self._clock.now()))
+        record = saga.account_refused if refused.reason.is_of_our_account else saga.number_refused
+        await self._recorded(lambda tx: record(tx, leases, asking, now=self._clock.now()))
         _count(asking, refused.reason.value)
         if late:
             return _NoNumber(failed=True)

@@ -47,6 +47,11 @@ class Reason(StrEnum):
     WRONG_KEY = "wrong_key"
     REJECTED = "rejected"
 
+    @property
+    def is_of_our_account(self) -> bool:
+        """Whether it says something about our account there, and nothing about the numbers the source has."""
+        return self in (Reason.NO_MONEY, Reason.WRONG_KEY)
+
 
 class SourceRefused(Exception):
     """The source answered, and said no: nothing was reserved, nothing changed. `detail` never holds a key or an SMS."""

@@ -24,6 +24,7 @@ from simyard.core.messages.model import IncomingMessage
 from simyard.core.numbers import service as numbers
 from simyard.core.public_numbers import service as public_numbers
 from simyard.core.quality import service as quality
+from simyard.core.remote import service as remote
 from simyard.core.rentals import service as rentals
 from simyard.core.sandbox import service as sandbox
 from simyard.core.webhooks import service as webhooks
@@ -217,6 +218,7 @@ class Workers:
         await public_numbers.forget_digests(tx, before=now - _SEEN_KEPT)
         await mail.forget(tx, before=texts_kept_from)
         await webhooks.forget_deliveries(tx, before=texts_kept_from, now=now, limit=_UPKEEP_LIMIT)
+        erased += await remote.forget_leases(tx, before=texts_kept_from, now=now, limit=_UPKEEP_LIMIT)
         await idempotency.forget(tx, before=now - timedelta(hours=settings.idempotency_hours))
         await limits.forget_budgets(tx, before=now - _BUDGETS_KEPT)
         erased += await logins.forget(tx, now=now, limit=_UPKEEP_LIMIT)

@@ -30,6 +30,10 @@ OPEN_SECONDS: Final = 30.0
 
 FIND_SECONDS: Final = 10.0
 FIND_TRIES_MAX: Final = 30
+KEPT_MIN: Final = timedelta(days=3)
+"""How long an ended lease is remembered at least: what an order left behind is told by all leases of the day before it, and
+is looked for for hours."""
+
 NAME_LENGTH_MAX: Final = 100
 DETAIL_LENGTH_MAX: Final = 200
 

@@ -372,6 +372,14 @@ async def look_later(tx: Tx, due: DueLease, problem: str, *, now: datetime) -> N
     await store.settle(tx, due=due, problem=text, now=now)
 
 
+async def forget_leases(tx: Tx, *, before: datetime, now: datetime, limit: int) -> int:
+    """Drop what ended before then and needs nothing any more, so many at most; returns how many there were.
+
+    Not what was sold: it may be refunded at any time, and its source is told. Not what an operator has to look at.
+    """
+    return await store.forget_leases(tx, before=min(before, now - rules.KEPT_MIN), limit=limit)
+
+
 async def list_problems(tx: Tx, pool_id: PoolId | None = None, *, limit: int = 1_000) -> list[Problem]:
     """What operators have to look at, newest first."""
     return await store.problems(tx, pool_id=pool_id, limit=limit)

@@ -386,3 +386,7 @@ async def problems(tx: Tx, *, pool_id: PoolId | None, limit: int) -> list[Proble
 async def clear_problem(tx: Tx, *, problem_id: int) -> LeaseId | None:
     found: LeaseId | None = await _queries.clear_problem.value(tx, id=problem_id)
     return found
+
+
+async def forget_leases(tx: Tx, *, before: datetime, limit: int) -> int:
+    return len(await _queries.forget_leases.rows(tx, before=before, limit=limit))

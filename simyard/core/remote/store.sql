@@ -263,3 +263,10 @@ SELECT remote_lease.id, remote_lease.lease_id, remote_lease.pool_id, pool.name A
 
 -- name: clear_problem
 UPDATE remote_lease SET problem = NULL WHERE id = :id AND problem IS NOT NULL RETURNING lease_id;
+
+-- name: forget_leases
+DELETE FROM remote_lease
+ WHERE id IN (SELECT id FROM remote_lease
+               WHERE state = 'done' AND problem IS NULL AND ending IS DISTINCT FROM 'sold' AND changed_at < :before
+               LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id;

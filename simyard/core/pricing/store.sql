@@ -84,17 +84,27 @@ SELECT price.service_id, price.country, pool.id AS pool_id, pool.name AS pool_na
  ORDER BY price.service_id, price.amount, pool.id;
 
 -- name: offered_countries
--- Countries in which at least one pool that can sell now has numbers and a price.
+-- Countries in which at least one pool that can sell now has numbers and a price for something it does not withhold.
 SELECT shelf.country FROM shelf JOIN pool ON pool.id = shelf.pool_id
  WHERE shelf.available > 0 AND pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
    AND EXISTS (SELECT FROM price WHERE price.country = shelf.country
-                                   AND (price.pool_id = pool.id OR price.pool_id IS NULL))
+                                   AND (price.pool_id = pool.id OR price.pool_id IS NULL)
+                                   AND COALESCE(pool.reserved_for = price.service_id, true)
+                                   AND NOT EXISTS (SELECT FROM withheld
+                                                    WHERE withheld.pool_id = pool.id
+                                                      AND withheld.service_id = price.service_id
+                                                      AND COALESCE(withheld.country = price.country, true)
+                                                      AND withheld.until > :now))
 UNION
 SELECT remote_offer.country FROM remote_offer JOIN pool ON pool.id = remote_offer.pool_id
  WHERE remote_offer.stock > 0 AND pool.enabled AND pool.consent IS NOT NULL AND pool.online_until > :now
+   AND COALESCE(pool.reserved_for = remote_offer.service_id, true)
    AND EXISTS (SELECT FROM price WHERE price.country = remote_offer.country
                                    AND price.service_id = remote_offer.service_id
                                    AND (price.pool_id = pool.id OR price.pool_id IS NULL))
+   AND NOT EXISTS (SELECT FROM withheld
+                    WHERE withheld.pool_id = pool.id AND withheld.service_id = remote_offer.service_id
+                      AND COALESCE(withheld.country = remote_offer.country, true) AND withheld.until > :now)
  ORDER BY country;
 
 -- name: plan_tariffs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from simyard.base import money
 from simyard.base.ids import AccountId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import Role
+from simyard.core.pools.model import Pool
 from simyard.core.pricing import rules
 from simyard.core.pricing import service as pricing
 from simyard.core.pricing.model import ListOffers, Offer, PricedOffer
+from simyard.core.quality import store as quality_store
 from tests.world import ONLINE_SECONDS, World, micros, service_id
 
 AMOUNTS = st.integers(0, 10**12)
@@ -134,22 +138,57 @@ async def test_offers_to_an_account_without_a_wallet_or_a_rate_are_refused(world
     assert caught.value.reason is Refused.NO_RATE
 
 
-async def test_countries_on_offer_have_numbers_a_price_and_a_pool_that_is_online(world: World) -> None:
-    async def countries() -> list[str]:
-        async with world.database.transaction() as tx:
-            return await pricing.offered_countries(tx, world.clock.now())
+async def countries(world: World) -> list[str]:
+    async with world.database.transaction() as tx:
+        return await pricing.offered_countries(tx, world.clock.now())
 
+
+async def block(world: World, pool: Pool, slug: str, *, seconds: float, country: str = "GB") -> None:
+    """As for over-reporting."""
+    key, now = (pool.id, country, service_id(slug)), world.clock.now()
+    async with world.database.transaction() as tx:
+        await quality_store.block(tx, key=key, until=now + timedelta(seconds=seconds), now=now)
+
+
+async def test_countries_on_offer_have_numbers_a_price_and_a_pool_that_is_online(world: World) -> None:
     supplier, _, listed = await world.stocked(1)
-    assert await countries() == []
+    assert await countries(world) == []
     await world.take_stock()
-    assert await countries() == ["GB"]
+    assert await countries(world) == ["GB"]
     world.clock.turn(ONLINE_SECONDS)
-    assert await countries() == []
+    assert await countries(world) == []
     await world.report(supplier, listed)
-    assert await countries() == ["GB"]
+    assert await countries(world) == ["GB"]
     await world.report(supplier, [])
     await world.take_stock()
-    assert await countries() == []
+    assert await countries(world) == []
+
+
+async def test_a_country_whose_only_offers_are_withheld_is_not_on_offer(world: World) -> None:
+    _, pool, _ = await world.stocked(3, services=("whatsapp", "telegram"))
+    await world.take_stock()
+    await world.blacklist(pool, "whatsapp")
+    assert await countries(world) == ["GB"], "it sells the other service"
+    await block(world, pool, "telegram", seconds=60)
+    assert await countries(world) == []
+    _, other, _ = await world.stocked(1, services=("whatsapp",))
+    await world.take_stock()
+    assert await countries(world) == ["GB"], "another pool sells it"
+    await world.blacklist(other, "whatsapp")
+    assert await countries(world) == []
+    world.clock.turn(60)
+    assert await countries(world) == ["GB"], "the block is over"
+
+
+async def test_a_country_is_not_on_offer_for_a_service_its_reserved_pool_does_not_sell(world: World) -> None:
+    supplier = await world.add_supplier()
+    await world.add_direct_pool(supplier, reserved_for="telegram")
+    await world.report(supplier, world.msisdns(1))
+    await world.take_stock()
+    await world.set_price("whatsapp", "1")
+    assert await countries(world) == []
+    await world.set_price("telegram", "1")
+    assert await countries(world) == ["GB"]
 
 
 async def test_a_new_price_replaces_the_old_and_an_unknown_pool_has_none(world: World) -> None:

@@ -113,7 +113,9 @@ async def test_a_report_holds_for_two_rounds(far: RemoteWorld) -> None:
 
 async def test_what_remote_pools_have_is_shown_beside_the_rest(far: RemoteWorld) -> None:
     world = far.world
-    await far.add_pool(Host(offers=(offer(5), offer(5, slug="telegram"), offer(2, country="SE"))), price="2")
+    partner, _, _ = await far.add_pool(
+        Host(offers=(offer(5), offer(5, slug="telegram"), offer(2, country="SE"))), price="2"
+    )
     await far.add_pool(
         Host(offers=(offer(40, price=micros("1")), offer(30, slug="telegram", price=micros("5")))),
         kind=PoolKind.UPSTREAM,
@@ -141,6 +143,9 @@ async def test_what_remote_pools_have_is_shown_beside_the_rest(far: RemoteWorld)
         ("SE", service_id("whatsapp")): (micros("9"), 2),
     }
     assert countries == ["GB", "SE"]
+    await world.blacklist(partner, "whatsapp")
+    async with world.database.transaction() as tx:
+        assert await pricing.offered_countries(tx, now) == ["GB"], "nobody sells it in SE any more"
 
 
 async def test_profiles_are_for_remote_pools(far: RemoteWorld) -> None:

@@ -190,20 +190,20 @@ async def test_an_impossible_recipient_is_given_up_and_holds_nobody_up(world: Wo
     assert await state(world, possible) == "sent"
 
 
-async def test_a_password_is_shown_to_the_server(world: World) -> None:
-    shown: list[LoginPassword] = []
-
+async def test_a_password_is_shown_to_the_server(world: World, caplog: pytest.LogCaptureFixture) -> None:
     def authenticate(
         server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: LoginPassword
     ) -> AuthResult:
-        shown.append(login)
-        return AuthResult(success=login == LoginPassword(b"user", b"secret"))
+        # Not handled: the server still has to answer that it refuses.
+        return AuthResult(success=login == LoginPassword(b"user", b"secret"), handled=False)
 
     async with serving(authenticator=authenticate, auth_require_tls=False) as handler:
         refused = await enqueue(world)
         await sender(world, handler.port, username="user", password="wrong").step()
         # The operator will notice and set the right one.
         assert await state(world, refused) == "pending"
+        (told,) = (record.getMessage() for record in caplog.records if record.name == "simyard.workers.mail")
+        assert told.startswith(f"mail {refused} was not sent (SMTPAuthenticationError 535), next try at ")
         world.clock.turn(60)
         await sender(world, handler.port, username="user", password="secret").step()
         assert await state(world, refused) == "sent"

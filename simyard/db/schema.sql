@@ -461,10 +461,13 @@ CREATE TABLE public.number (
     available boolean GENERATED ALWAYS AS ((listed AND (NOT blocked) AND (lease_id IS NULL) AND (published_at IS NULL))) STORED NOT NULL,
     proved_at timestamp with time zone,
     proved_for bigint,
+    rent_strikes smallint DEFAULT 0 NOT NULL,
+    rent_banned_until timestamp with time zone,
     CONSTRAINT number_is_proved_for_a_pool CHECK (((proved_at IS NULL) = (proved_for IS NULL))),
     CONSTRAINT number_is_public_or_leased CHECK (((published_at IS NULL) OR (lease_id IS NULL))),
     CONSTRAINT number_msisdn_check CHECK ((msisdn ~ '^\+[1-9][0-9]{5,14}$'::text)),
-    CONSTRAINT number_port_check CHECK ((length(port) <= 100))
+    CONSTRAINT number_port_check CHECK ((length(port) <= 100)),
+    CONSTRAINT number_third_strike_is_a_ban CHECK (((rent_strikes >= 0) AND (rent_strikes <= 2)))
 )
 WITH (fillfactor='80');
 
@@ -1371,6 +1374,8 @@ CREATE INDEX number_listed_by_pool ON public.number USING btree (pool_id) WHERE 
 CREATE INDEX number_operator_shelf ON public.number USING btree (pool_id, operator_id, "position", id) WHERE (available AND (operator_id IS NOT NULL));
 
 CREATE INDEX number_public ON public.number USING btree (country, published_at) WHERE (published_at IS NOT NULL);
+
+CREATE INDEX number_rent_ban_due ON public.number USING btree (rent_banned_until) WHERE (rent_banned_until IS NOT NULL);
 
 CREATE INDEX number_rent_shelf ON public.number USING btree (pool_id, country, "position", id) WHERE (available AND rent);
 

@@ -54,6 +54,7 @@ from simyard.core.logins import rules as login_rules
 from simyard.core.logins import service as logins
 from simyard.core.messages import lines
 from simyard.core.numbers import service as numbers
+from simyard.core.numbers.model import RentBan
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import AddPool, FilterSide, PoolKind
 from simyard.core.pricing import service as pricing
@@ -1589,7 +1590,7 @@ def price_set(service: Service, country: Country, amount: int, pool_id: int | No
 
 @cli.group()
 def rent() -> None:
-    """Rentals: price, list."""
+    """Rentals: price, list, bans."""
 
 
 @rent.command("price")
@@ -1650,6 +1651,25 @@ def rent_list(email: str, as_json: bool) -> None:
         click.echo(f"{one.id}  {one.msisdn}  {one.state}  until {one.expires_at:%Y-%m-%d %H:%M} UTC{renews}")
     if not found:
         click.echo("No open rentals.")
+
+
+@rent.command("bans")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_json
+def rent_bans(limit: int, as_json: bool) -> None:
+    """Show numbers that are not rented out for a day, because three rentals in a row got no first SMS."""
+
+    async def work(tx: Tx, now: datetime) -> list[RentBan]:
+        return await numbers.rent_bans(tx, limit=limit)
+
+    found = _run(work)
+    if as_json:
+        _print_json([{"number": one.msisdn, "pool": one.pool_id, "until": one.until} for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.msisdn}\tpool {one.pool_id}\tuntil {one.until:%Y-%m-%d %H:%M} UTC")
+    if not found:
+        click.echo("No number is banned from rent.")
 
 
 @cli.group()

@@ -1,4 +1,5 @@
-"""The due loops: expiry, rentals, earnings, number checks, quality, stock, sandbox messages, mail, webhooks, upkeep."""
+"""The due loops: expiry, rentals and bans from rent, earnings, number checks, quality, stock, sandbox messages, mail,
+webhooks, upkeep."""
 
 from __future__ import annotations
 
@@ -88,6 +89,9 @@ class Workers:
         self.loops = (
             DueLoop("expiry", self._in_transaction(self._expire)),
             DueLoop("rentals", self._in_transaction(self._end_rentals)),
+            DueLoop(
+                "rent bans", self._in_transaction(self._lift_rent_bans), pause_seconds=_UPKEEP_PAUSE_SECONDS
+            ),
             DueLoop("earnings", self._in_transaction(self._mature), pause_seconds=_MATURE_PAUSE_SECONDS),
             DueLoop("number checks", self._in_transaction(self._end_checks)),
             DueLoop("quality", self._in_transaction(self._count_quality)),
@@ -152,6 +156,9 @@ class Workers:
             base_currency=self._settings.base_currency,
             earning_hold=timedelta(hours=self._settings.earning_hold_hours),
         )
+
+    async def _lift_rent_bans(self, tx: Tx) -> int:
+        return await numbers.lift_rent_bans(tx, limit=_EXPIRE_LIMIT, now=self._clock.now())
 
     async def _mature(self, tx: Tx) -> int:
         return await earnings.mature(tx, limit=_MATURE_LIMIT, now=self._clock.now())

@@ -7,7 +7,7 @@ import pytest
 from simyard.base.clock import ManualClock
 from simyard.db.database import Database
 from tests.edge.test_cli import Shell
-from tests.world import World, reported
+from tests.world import CONFIRM_SECONDS, World, reported
 
 
 @pytest.fixture
@@ -36,6 +36,23 @@ async def test_periods_are_priced_and_pools_opened_for_renting(
     assert rental.msisdn in shell.run("rent", "list", "buyer@example.com").stdout
     actions = await world.rows("SELECT action FROM audit WHERE action LIKE 'pool.r%'")
     assert actions == [("pool.rent",)]
+
+
+async def test_numbers_that_are_banned_from_rent_are_shown(
+    shell: Shell, database: Database, clock: ManualClock
+) -> None:
+    world = await World.create(database, clock)
+    _, pool, (msisdn,) = await world.rentable(1)
+    assert shell.run("rent", "bans").stdout == "No number is banned from rent.\n"
+    buyer = await world.add_buyer()
+    for _ in range(3):
+        await world.rent(buyer)
+        clock.turn(CONFIRM_SECONDS)
+        await world.end_due_rentals()
+    assert shell.json("rent", "bans") == [
+        {"number": msisdn, "pool": pool.id, "until": "2026-03-02T13:00:00Z"}
+    ]
+    assert shell.run("rent", "bans").stdout == f"{msisdn}\tpool {pool.id}\tuntil 2026-03-02 13:00 UTC\n"
 
 
 def test_what_cannot_be_rented_is_said_in_one_line(shell: Shell) -> None:

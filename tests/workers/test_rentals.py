@@ -38,6 +38,19 @@ async def test_a_rental_nobody_confirmed_ends_by_itself(world: World, workers: W
     await world.assert_whole()
 
 
+async def test_a_ban_from_rent_is_lifted_by_itself(world: World, workers: Workers) -> None:
+    await world.rentable(1)
+    buyer = await world.add_buyer()
+    for _ in range(3):
+        await world.rent(buyer)
+        world.clock.turn(CONFIRM_SECONDS)
+        await step(workers, "rentals")
+    assert await step(workers, "rent bans") == 0
+    world.clock.turn(86_400)
+    assert await step(workers, "rent bans") == 1
+    await world.rent(buyer)
+
+
 async def test_the_sandbox_confirms_a_rental_after_the_set_time(world: World, workers: Workers) -> None:
     await world.add_sandbox_pool([reported(FICTITIOUS, rent=True)], rent_allowed=True)
     await world.set_tariff(1, "1")

@@ -89,3 +89,12 @@ class RentedNumber:
     id: NumberId
     lease_id: RentalId
     msisdn: str
+
+
+@dataclass(frozen=True, slots=True)
+class RentBan:
+    """A number that is not rented out until then, because nothing came in on it when it was."""
+
+    msisdn: str
+    pool_id: PoolId
+    until: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from simyard.base.ids import AccountId, LeaseId, NumberId, OperatorId, PoolId
 from simyard.base.refusals import Refusal, Refused
@@ -13,6 +13,7 @@ from simyard.core.numbers import store
 from simyard.core.numbers.model import (
     AddNumber,
     RemoveNumber,
+    RentBan,
     RentedNumber,
     Report,
     ReportedNumber,
@@ -34,6 +35,10 @@ _LOOKS_MAX = 64
 _CURSOR_STEP = 32
 # How far along its shelf a rental looks past numbers its buyer does not want.
 _RENT_WINDOW = 5_000
+
+RENT_STRIKES_MAX = 3
+"""Rentals in a row without a first SMS in time, after which a number is not rented out for `RENT_BAN`."""
+RENT_BAN = timedelta(hours=24)
 
 
 async def report(tx: Tx, command: ReportNumbers) -> Report:
@@ -184,7 +189,8 @@ async def claim_for_rent(
 ) -> RentedNumber | None:
     """Lease the number of a pool that may be rented and has been free longest; None when there is none.
 
-    Not one the account banned; else whatever it served before. `excluded` are E.164 prefixes. Never waits for another transaction: what others hold is passed over.
+    Not one the account banned, nor one that is banned from rent; else whatever it served before. `excluded` are E.164
+    prefixes. Never waits for another transaction: what others hold is passed over.
     """
     claimed = await store.claim_for_rent(
         tx,
@@ -197,6 +203,44 @@ async def claim_for_rent(
     if claimed is not None:
         await store.note_changes(tx, number_ids=[claimed.id])
     return claimed
+
+
+async def add_rent_strikes(tx: Tx, number_ids: Collection[NumberId], *, now: datetime) -> None:
+    """Count a rental that got no first SMS in time against each of these locked numbers.
+
+    The third in a row bans a number from rent for a day; it still serves activations. Fictitious numbers get none.
+    """
+    if number_ids:
+        banned = await store.add_rent_strikes(
+            tx, number_ids=number_ids, strikes_max=RENT_STRIKES_MAX, banned_until=now + RENT_BAN
+        )
+        await store.note_changes(tx, number_ids=banned)
+
+
+async def clear_rent_strikes(tx: Tx, number_ids: Collection[NumberId]) -> None:
+    """Rentals of these locked numbers got SMS: what was counted against them before is forgotten."""
+    if number_ids:
+        await store.clear_rent_strikes(tx, number_ids=number_ids)
+
+
+async def banned_for_rent(tx: Tx, number_id: NumberId) -> bool:
+    """Whether a number must not be rented out now: for numbers that are not claimed but taken, and may be given back.
+
+    A ban holds until `lift_rent_bans` has lifted it, for everybody at the same moment.
+    """
+    return await store.banned_for_rent(tx, number_id=number_id)
+
+
+async def lift_rent_bans(tx: Tx, *, limit: int, now: datetime) -> int:
+    """Let numbers be rented out again whose ban is over; returns how many. What others hold is left for the next time."""
+    lifted = await store.lift_rent_bans(tx, limit=limit, now=now)
+    await store.note_changes(tx, number_ids=lifted)
+    return len(lifted)
+
+
+async def rent_bans(tx: Tx, *, limit: int) -> list[RentBan]:
+    """Numbers that are banned from rent, those that are so longest first."""
+    return await store.rent_bans(tx, limit=limit)
 
 
 async def take_remote(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simyard.base.ids import AccountId, LeaseId, NumberId, OperatorId, PoolId, ServiceId
-from simyard.core.numbers.model import ClaimedNumber, RentedNumber, ReportedNumber, Want
+from simyard.core.numbers.model import ClaimedNumber, RentBan, RentedNumber, ReportedNumber, Want
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -195,6 +195,32 @@ async def claim_for_rent(
         window=window,
     )
     return None if row is None else RentedNumber(*row)
+
+
+async def add_rent_strikes(
+    tx: Tx, *, number_ids: Collection[NumberId], strikes_max: int, banned_until: datetime
+) -> list[NumberId]:
+    """Those it banned."""
+    rows = await _queries.add_rent_strikes.rows(
+        tx, number_ids=list(number_ids), strikes_max=strikes_max, banned_until=banned_until
+    )
+    return [NumberId(row["id"]) for row in rows if row["banned"]]
+
+
+async def clear_rent_strikes(tx: Tx, *, number_ids: Collection[NumberId]) -> None:
+    await _queries.clear_rent_strikes.execute(tx, number_ids=list(number_ids))
+
+
+async def banned_for_rent(tx: Tx, *, number_id: NumberId) -> bool:
+    return bool(await _queries.banned_for_rent.value(tx, number_id=number_id))
+
+
+async def lift_rent_bans(tx: Tx, *, limit: int, now: datetime) -> list[NumberId]:
+    return [NumberId(row["id"]) for row in await _queries.lift_rent_bans.rows(tx, limit=limit, now=now)]
+
+
+async def rent_bans(tx: Tx, *, limit: int) -> list[RentBan]:
+    return [RentBan(*row) for row in await _queries.rent_bans.rows(tx, limit=limit)]
 
 
 async def take_remote(

@@ -171,15 +171,17 @@ SELECT want.ordinal, looked.count AS looked_at, looked.position, looked.id,
  ORDER BY want.ordinal;
 
 -- name: claim_for_rent
--- Leases the first free number of a pool that may be rented, and that the account did not ban. Numbers other transactions
--- hold are passed over. It looks only so far along the shelf, so that excluding everything costs no walk through it.
+-- Leases the first free number of a pool that may be rented, is not banned from it, and that the account did not ban.
+-- Numbers other transactions hold are passed over. It looks only so far along the shelf, so that excluding everything
+-- costs no walk through it.
 WITH candidate AS (
     SELECT number.id
       FROM (SELECT number.id, number.position FROM number
              WHERE number.pool_id = :pool_id AND number.country = :country AND number.available AND number.rent
+               AND number.rent_banned_until IS NULL
              ORDER BY number.position, number.id LIMIT :window) AS shelf
       JOIN number ON number.id = shelf.id
-     WHERE number.pool_id = :pool_id AND number.available AND number.rent
+     WHERE number.pool_id = :pool_id AND number.available AND number.rent AND number.rent_banned_until IS NULL
        AND NOT EXISTS (SELECT FROM unnest(:excluded::text[]) AS prefix WHERE starts_with(number.msisdn, prefix))
        AND NOT EXISTS (SELECT FROM number_ban
                         WHERE number_ban.account_id = :account_id AND number_ban.number_id = number.id)
@@ -190,6 +192,33 @@ RETURNING number.id, number.lease_id, number.msisdn;
 
 -- name: is_banned
 SELECT EXISTS (SELECT FROM number_ban WHERE account_id = :account_id AND number_id = :number_id);
+
+-- name: add_rent_strikes
+-- The last strike there may be is a ban, and the count starts anew.
+UPDATE number
+   SET rent_strikes = CASE WHEN number.rent_strikes + 1 < :strikes_max THEN number.rent_strikes + 1 ELSE 0 END,
+       rent_banned_until = CASE WHEN number.rent_strikes + 1 < :strikes_max THEN number.rent_banned_until
+                                ELSE :banned_until END
+  FROM pool
+ WHERE number.id = ANY (:number_ids::bigint[]) AND pool.id = number.pool_id AND pool.kind <> 'sandbox'
+RETURNING number.id, number.rent_strikes = 0 AS banned;
+
+-- name: clear_rent_strikes
+UPDATE number SET rent_strikes = 0 WHERE id = ANY (:number_ids::bigint[]) AND rent_strikes > 0;
+
+-- name: banned_for_rent
+SELECT rent_banned_until IS NOT NULL FROM number WHERE id = :number_id;
+
+-- name: lift_rent_bans
+-- The number keeps its place in the queue: it was available all the time.
+UPDATE number SET rent_banned_until = NULL
+ WHERE id IN (SELECT id FROM number WHERE rent_banned_until <= :now
+               ORDER BY rent_banned_until LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: rent_bans
+SELECT msisdn, pool_id, rent_banned_until FROM number WHERE rent_banned_until IS NOT NULL
+ ORDER BY rent_banned_until, id LIMIT :limit;
 
 -- name: take_remote
 -- Leases a number a remote pool just reserved, and locks it. None when it is somebody's: another pool lists it, it is
@@ -255,7 +284,8 @@ WITH taken AS (
 ), before AS (
     SELECT stock_counted.* FROM stock_counted JOIN changed ON changed.id = stock_counted.number_id
 ), after AS (
-    SELECT number.id AS number_id, number.pool_id, number.country, number.rent,
+    SELECT number.id AS number_id, number.pool_id, number.country,
+           number.rent AND number.rent_banned_until IS NULL AS rent,
            COALESCE((SELECT max(activation.id) FROM activation WHERE activation.number_id = number.id), 0) AS through
       FROM number JOIN changed ON changed.id = number.id
      WHERE number.available

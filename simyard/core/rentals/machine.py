@@ -1,4 +1,4 @@
-"""The life of a rental as a table; each row shows what happens to the money."""
+"""The life of a rental as a table; each row shows what happens to the money, and what its end says of the number."""
 
 from __future__ import annotations
 
@@ -39,21 +39,31 @@ class MoneyMove(StrEnum):
     """What lies in escrow is divided between the platform and the supplier."""
 
 
+class Strikes(StrEnum):
+    """What an end does to the number's count of rentals in a row without a first SMS."""
+
+    KEEP = "keep"
+    ADD = "add"
+    CLEAR = "clear"
+
+
 class Step(NamedTuple):
     to: State
     money: MoneyMove
+    strikes: Strikes = Strikes.KEEP
 
 
 TABLE: dict[tuple[State, Event], Step] = {
     (State.ACQUIRING, Event.NUMBER_CAME): Step(State.WAITING, MoneyMove.NONE),
     (State.ACQUIRING, Event.NUMBER_REFUSED): Step(State.FAILED, MoneyMove.RELEASE),
     (State.WAITING, Event.SMS_ARRIVED): Step(State.ACTIVE, MoneyMove.CAPTURE),
+    # Its buyer did not give the number the time it has, so that he gave it back says nothing of it.
     (State.WAITING, Event.CLOSED): Step(State.CANCELED, MoneyMove.RELEASE),
-    (State.WAITING, Event.CONFIRMATION_RAN_OUT): Step(State.EXPIRED, MoneyMove.RELEASE),
+    (State.WAITING, Event.CONFIRMATION_RAN_OUT): Step(State.EXPIRED, MoneyMove.RELEASE, Strikes.ADD),
     (State.ACTIVE, Event.SMS_ARRIVED): Step(State.ACTIVE, MoneyMove.NONE),
     (State.ACTIVE, Event.EXTENDED): Step(State.ACTIVE, MoneyMove.CHARGE),
-    (State.ACTIVE, Event.CLOSED): Step(State.ENDED, MoneyMove.SETTLE),
-    (State.ACTIVE, Event.TIME_RAN_OUT): Step(State.ENDED, MoneyMove.SETTLE),
+    (State.ACTIVE, Event.CLOSED): Step(State.ENDED, MoneyMove.SETTLE, Strikes.CLEAR),
+    (State.ACTIVE, Event.TIME_RAN_OUT): Step(State.ENDED, MoneyMove.SETTLE, Strikes.CLEAR),
 }
 
 OPEN = frozenset({State.ACQUIRING, State.WAITING, State.ACTIVE})

@@ -30,7 +30,7 @@ from simyard.core.referrals.model import Share
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import Ending, RemoteWant, Returned
 from simyard.core.rentals import machine, rules, store
-from simyard.core.rentals.machine import Event, MoneyMove
+from simyard.core.rentals.machine import Event, MoneyMove, Strikes
 from simyard.core.rentals.model import (
     ActOnRental,
     AskingRental,
@@ -423,18 +423,26 @@ def _book_end(books: _Books, rental: LockedRental, money: MoneyMove) -> None:
 async def _end(
     tx: Tx, books: _Books, ending: Sequence[tuple[LockedRental, machine.Step]], now: datetime
 ) -> None:
-    """Close locked rentals on locked numbers, which queue up again; those of remote pools go back to them."""
+    """Close locked rentals on locked numbers, which queue up again; those of remote pools go back to them.
+
+    Here too the first SMS of a rental clears its number's strikes: they matter only for the next one, and who takes the SMS
+    in may not lock numbers.
+    """
     steps = [(rental.id, rental.state, step.to) for rental, step in ending]
     await store.close(tx, steps=steps, now=now)
     await numbers.release(tx, [rental.number_id for rental, _ in ending])
-    endings = [
+    silent = [rental.number_id for rental, step in ending if step.strikes is Strikes.ADD]
+    await numbers.add_rent_strikes(tx, silent, now=now)
+    heard = [rental.number_id for rental, step in ending if step.strikes is Strikes.CLEAR]
+    await numbers.clear_rent_strikes(tx, heard)
+    returned = [
         Returned(rental.id, Ending.SOLD, books.charged[rental.id].earning)
         if step.money is MoneyMove.SETTLE
         else Returned(rental.id, Ending.CANCELED)
         for rental, step in ending
         if rental.remote
     ]
-    await remote.end(tx, endings, now=now)
+    await remote.end(tx, returned, now=now)
 
 
 async def _post(tx: Tx, books: _Books, now: datetime) -> None:

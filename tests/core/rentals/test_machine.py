@@ -7,19 +7,19 @@ import itertools
 import pytest
 
 from simyard.core.rentals import machine
-from simyard.core.rentals.machine import Event, MoneyMove, State, Step
+from simyard.core.rentals.machine import Event, MoneyMove, State, Step, Strikes
 
 # The table of the design, written down a second time.
-EXPECTED: dict[tuple[State, Event], tuple[State, MoneyMove]] = {
-    (State.ACQUIRING, Event.NUMBER_CAME): (State.WAITING, MoneyMove.NONE),
-    (State.ACQUIRING, Event.NUMBER_REFUSED): (State.FAILED, MoneyMove.RELEASE),
-    (State.WAITING, Event.SMS_ARRIVED): (State.ACTIVE, MoneyMove.CAPTURE),
-    (State.WAITING, Event.CLOSED): (State.CANCELED, MoneyMove.RELEASE),
-    (State.WAITING, Event.CONFIRMATION_RAN_OUT): (State.EXPIRED, MoneyMove.RELEASE),
-    (State.ACTIVE, Event.SMS_ARRIVED): (State.ACTIVE, MoneyMove.NONE),
-    (State.ACTIVE, Event.EXTENDED): (State.ACTIVE, MoneyMove.CHARGE),
-    (State.ACTIVE, Event.CLOSED): (State.ENDED, MoneyMove.SETTLE),
-    (State.ACTIVE, Event.TIME_RAN_OUT): (State.ENDED, MoneyMove.SETTLE),
+EXPECTED: dict[tuple[State, Event], tuple[State, MoneyMove, Strikes]] = {
+    (State.ACQUIRING, Event.NUMBER_CAME): (State.WAITING, MoneyMove.NONE, Strikes.KEEP),
+    (State.ACQUIRING, Event.NUMBER_REFUSED): (State.FAILED, MoneyMove.RELEASE, Strikes.KEEP),
+    (State.WAITING, Event.SMS_ARRIVED): (State.ACTIVE, MoneyMove.CAPTURE, Strikes.KEEP),
+    (State.WAITING, Event.CLOSED): (State.CANCELED, MoneyMove.RELEASE, Strikes.KEEP),
+    (State.WAITING, Event.CONFIRMATION_RAN_OUT): (State.EXPIRED, MoneyMove.RELEASE, Strikes.ADD),
+    (State.ACTIVE, Event.SMS_ARRIVED): (State.ACTIVE, MoneyMove.NONE, Strikes.KEEP),
+    (State.ACTIVE, Event.EXTENDED): (State.ACTIVE, MoneyMove.CHARGE, Strikes.KEEP),
+    (State.ACTIVE, Event.CLOSED): (State.ENDED, MoneyMove.SETTLE, Strikes.CLEAR),
+    (State.ACTIVE, Event.TIME_RAN_OUT): (State.ENDED, MoneyMove.SETTLE, Strikes.CLEAR),
 }
 
 

@@ -14,7 +14,7 @@ from simyard.core.rentals.machine import State
 from simyard.workers.remote.source import Reason, SourceFailed, SourceRefused
 from tests.workers.remote.conftest import RemoteWorld
 from tests.workers.remote.host import Host, hang, rent_offer, until
-from tests.world import code_text, micros
+from tests.world import CONFIRM_SECONDS, code_text, micros
 
 DAY = 86_400
 
@@ -176,6 +176,24 @@ async def test_numbers_that_are_not_fit_go_back(far: RemoteWorld) -> None:
         await world.close_rental(buyer, rental.id)
     rental = await far.rent(buyer)
     assert (rental.msisdn, rental.price) == (good, micros("1"))
+    await far.leases.settle()
+    assert host.endings() == [Ending.CANCELED] * 4
+    await world.assert_whole()
+
+
+async def test_a_number_nothing_came_for_three_times_goes_back(far: RemoteWorld) -> None:
+    world = far.world
+    (silent,) = world.msisdns(1)
+    _, host, _ = await far.add_rent_pool(Host(numbers=[silent] * 4))
+    buyer = await world.add_buyer("10")
+    for _ in range(3):
+        await far.rent(buyer)
+        world.clock.turn(CONFIRM_SECONDS)
+        await world.end_due_rentals()
+        await far.leases.settle()
+    with pytest.raises(Refusal) as refused:
+        await far.rent(buyer)
+    assert refused.value.reason is Refused.NO_NUMBERS
     await far.leases.settle()
     assert host.endings() == [Ending.CANCELED] * 4
     await world.assert_whole()

@@ -255,9 +255,9 @@ async def take_remote(
     )
 
 
-async def is_banned(tx: Tx, account_id: AccountId, number_id: NumberId) -> bool:
+async def is_banned_by(tx: Tx, account_id: AccountId, number_id: NumberId) -> bool:
     """Whether the account never wants the number again."""
-    return await store.is_banned(tx, account_id=account_id, number_id=number_id)
+    return await store.is_banned_by(tx, account_id=account_id, number_id=number_id)
 
 
 async def claim_for_check(tx: Tx, msisdn: str) -> ClaimedForCheck:

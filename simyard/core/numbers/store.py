@@ -179,8 +179,8 @@ async def claim(
     return looked
 
 
-async def is_banned(tx: Tx, *, account_id: AccountId, number_id: NumberId) -> bool:
-    return bool(await _queries.is_banned.value(tx, account_id=account_id, number_id=number_id))
+async def is_banned_by(tx: Tx, *, account_id: AccountId, number_id: NumberId) -> bool:
+    return bool(await _queries.is_banned_by.value(tx, account_id=account_id, number_id=number_id))
 
 
 async def claim_for_rent(

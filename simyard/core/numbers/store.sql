@@ -190,7 +190,7 @@ WITH candidate AS (
 UPDATE number SET lease_id = nextval('lease_id') FROM candidate WHERE number.id = candidate.id
 RETURNING number.id, number.lease_id, number.msisdn;
 
--- name: is_banned
+-- name: is_banned_by
 SELECT EXISTS (SELECT FROM number_ban WHERE account_id = :account_id AND number_id = :number_id);
 
 -- name: add_rent_strikes

@@ -21,9 +21,10 @@ class _Rentals(Leases[AskingRental, Rental]):
         return await store.lock_acquiring(tx, rental_id=RentalId(lease_id)) is not None
 
     async def ending_if_unfit(self, tx: Tx, asking: AskingRental, number_id: NumberId) -> Ending | None:
-        """Whatever a number served before; but not one the account banned."""
-        banned = await numbers.is_banned(tx, asking.account_id, number_id)
-        return Ending.CANCELED if banned else None
+        """Whatever a number served before; but not one the account banned, nor one that is banned from rent."""
+        unfit = await numbers.is_banned_by(tx, asking.account_id, number_id)
+        unfit = unfit or await numbers.banned_for_rent(tx, number_id)
+        return Ending.CANCELED if unfit else None
 
     async def give(self, tx: Tx, asking: AskingRental, number_id: NumberId, number: RemoteNumber) -> Rental:
         rental_id = RentalId(asking.lease_id)

@@ -138,6 +138,7 @@ def build(settings: Settings, url: str, *, with_workers: bool, clock: Clock | No
                 queue_max=settings.lane_queue_max,
                 loyalty=Loyalty(settings.loyalty_tiers, settings.base_currency),
                 earning_hold=timedelta(hours=settings.earning_hold_hours),
+                late_within=timedelta(seconds=settings.late_message_seconds),
             )
             stack.push_async_callback(lanes.close)
             acquirer = _acquirer(settings, durable, time)

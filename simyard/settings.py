@@ -258,6 +258,12 @@ class Settings:
         _integer(1, 86_400),
         "1200",
     )
+    late_message_seconds: int = _setting(
+        "How long after a lease closed an SMS for it is still kept for operators (`simyard messages late`); nobody else sees "
+        "it, and no money moves. 0: it is not.",
+        _integer(0, 3600),
+        "60",
+    )
     number_online_seconds: int = _setting(
         "How recent a supplier's last report of a number must be for it to be sold.",
         _integer(1, 604_800),

@@ -115,6 +115,8 @@ class World:
         self.loyalty = NO_LOYALTY
         # What suppliers earn can be spent at once, unless a test says otherwise.
         self.earning_hold = timedelta()
+        # What comes after a lease closed is not kept, unless a test says otherwise.
+        self.late_within = timedelta()
         self._named = 0
         self._numbered = 0
         self._deposits = 0
@@ -557,7 +559,13 @@ class World:
 
     async def receive_batch(self, arrived: Sequence[IncomingMessage]) -> list[Receipt | Refusal]:
         async with self.database.transaction() as tx:
-            return await messages.receive(tx, arrived, loyalty=self.loyalty, earning_hold=self.earning_hold)
+            return await messages.receive(
+                tx,
+                arrived,
+                loyalty=self.loyalty,
+                earning_hold=self.earning_hold,
+                late_within=self.late_within,
+            )
 
     async def receive(
         self,

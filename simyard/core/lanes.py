@@ -24,7 +24,7 @@ from simyard.core.limits import service as limits
 from simyard.core.limits.model import Admit, AdmitSession
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import service as messages
-from simyard.core.messages.model import IncomingMessage, Receipt
+from simyard.core.messages.model import NOT_KEPT, IncomingMessage, Receipt
 from simyard.core.remote import pushes
 from simyard.core.remote.push_model import AdmitPush, Pushed, PushedMessage
 from simyard.db.database import Database, Tx
@@ -68,6 +68,7 @@ class Lanes:
         queue_max: int,
         loyalty: Loyalty = NO_LOYALTY,
         earning_hold: timedelta = AT_ONCE,
+        late_within: timedelta = NOT_KEPT,
     ) -> None:
         sizes: dict[str, Any] = {"slots": slots, "batch_max": batch_max, "queue_max": queue_max}
         self.admit: Lane[Admit, Caller] = Lane("admit", relaxed, limits.admit, single_statement=True, **sizes)
@@ -85,14 +86,17 @@ class Lanes:
         self.receive: Lane[IncomingMessage, Receipt] = Lane(
             "receive",
             durable,
-            partial(messages.receive, loyalty=loyalty, earning_hold=earning_hold),
+            partial(messages.receive, loyalty=loyalty, earning_hold=earning_hold, late_within=late_within),
             **sizes,
         )
         self.admit_push: Lane[AdmitPush, Caller] = Lane(
             "admit push", relaxed, pushes.admit, single_statement=True, **sizes
         )
         self.push: Lane[PushedMessage, Pushed] = Lane(
-            "push", durable, partial(pushes.receive, loyalty=loyalty, earning_hold=earning_hold), **sizes
+            "push",
+            durable,
+            partial(pushes.receive, loyalty=loyalty, earning_hold=earning_hold, late_within=late_within),
+            **sizes,
         )
 
     def __iter__(self) -> Iterator[Lane[Any, Any]]:

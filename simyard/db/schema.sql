@@ -326,6 +326,25 @@ CREATE TABLE public.identity (
     linked_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.late_message (
+    id bigint NOT NULL,
+    lease_id bigint NOT NULL,
+    number_id bigint NOT NULL,
+    sender text NOT NULL,
+    body text NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.late_message ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.late_message_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.ledger_account (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -463,6 +482,7 @@ CREATE TABLE public.number (
     proved_for bigint,
     rent_strikes smallint DEFAULT 0 NOT NULL,
     rent_banned_until timestamp with time zone,
+    last_lease_id bigint,
     CONSTRAINT number_is_proved_for_a_pool CHECK (((proved_at IS NULL) = (proved_for IS NULL))),
     CONSTRAINT number_is_public_or_leased CHECK (((published_at IS NULL) OR (lease_id IS NULL))),
     CONSTRAINT number_msisdn_check CHECK ((msisdn ~ '^\+[1-9][0-9]{5,14}$'::text)),
@@ -1123,6 +1143,9 @@ ALTER TABLE ONLY public.idempotency
 ALTER TABLE ONLY public.identity
     ADD CONSTRAINT identity_pkey PRIMARY KEY (issuer, subject);
 
+ALTER TABLE ONLY public.late_message
+    ADD CONSTRAINT late_message_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_id_currency_key UNIQUE (id, currency);
 
@@ -1341,6 +1364,12 @@ CREATE INDEX idempotency_to_forget ON public.idempotency USING btree (created_at
 
 CREATE INDEX identity_by_account ON public.identity USING btree (account_id);
 
+CREATE INDEX late_message_by_lease ON public.late_message USING btree (lease_id, id);
+
+CREATE INDEX late_message_by_number ON public.late_message USING btree (number_id, id);
+
+CREATE INDEX late_message_to_forget ON public.late_message USING btree (received_at);
+
 CREATE INDEX login_count_by_end ON public.login_count USING btree (ends_at);
 
 CREATE INDEX mail_closed ON public.mail USING btree (closed_at) WHERE (closed_at IS NOT NULL);
@@ -1515,6 +1544,9 @@ ALTER TABLE ONLY public.idempotency
 
 ALTER TABLE ONLY public.identity
     ADD CONSTRAINT identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.late_message
+    ADD CONSTRAINT late_message_number_id_fkey FOREIGN KEY (number_id) REFERENCES public.number(id);
 
 ALTER TABLE ONLY public.ledger_account
     ADD CONSTRAINT ledger_account_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id);

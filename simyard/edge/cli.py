@@ -53,6 +53,8 @@ from simyard.core.gateways.model import AddGateway, Gateway, GatewayView
 from simyard.core.logins import rules as login_rules
 from simyard.core.logins import service as logins
 from simyard.core.messages import lines
+from simyard.core.messages import service as messages
+from simyard.core.messages.model import LateMessage
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.model import RentBan
 from simyard.core.pools import service as pools
@@ -2240,7 +2242,50 @@ def gateway_hook(arguments: tuple[str, ...]) -> None:
 
 @cli.group("messages")
 def messages_group() -> None:
-    """Messages: extract."""
+    """Messages: late, extract."""
+
+
+@messages_group.command("late")
+@click.option("--lease", "lease_id", type=int, help="Only those of this activation or rental.")
+@click.option("--number", "msisdn", help="Only those of this number.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_json
+def messages_late(lease_id: int | None, msisdn: str | None, limit: int, as_json: bool) -> None:
+    """Show SMS that came moments after their lease had closed, newest first.
+
+    Their buyers never see them. That you did is in the audit log.
+    """
+    number = None if msisdn is None else _e164(msisdn)
+    lease = None if lease_id is None else ActivationId(lease_id)
+
+    async def work(tx: Tx, now: datetime) -> list[LateMessage]:
+        return await messages.show_late(
+            tx, lease_id=lease, msisdn=number, limit=limit, actor=_actor(), now=now
+        )
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "id": one.id,
+                    "lease": one.lease_id,
+                    "number": one.msisdn,
+                    "sender": one.sender,
+                    "text": one.text,
+                    "sent_at": one.sent_at,
+                    "received_at": one.received_at,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        parts = (f"{one.received_at:%Y-%m-%d %H:%M:%S}", str(one.lease_id), one.msisdn, one.sender, one.text)
+        # A line for each, whatever a text holds.
+        click.echo("\t".join(" ".join(part.split()) for part in parts))
+    if not found:
+        click.echo("No late messages.")
 
 
 @messages_group.command("extract")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from simyard.base.ids import AccountId, LeaseId, MessageId, NumberId
+from simyard.base.ids import AccountId, LateMessageId, LeaseId, MessageId, NumberId, ServiceId
+
+NOT_KEPT = timedelta(0)
+"""What comes after a lease closed is not kept at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,14 @@ class IncomingMessage:
 
 
 class Fate(StrEnum):
-    """What became of a message. Only delivered and published ones are kept; the others are counted."""
+    """What became of a message. Only delivered, published and late ones are kept; all but the first two are counted."""
 
     DELIVERED = "delivered"
     PUBLISHED = "published"
     REPEATED = "repeated"
     NO_LEASE = "no_lease"
+    LATE = "late"
+    """Its lease had closed moments before. Kept for operators; to its supplier it is one that nobody waited for."""
     PROHIBITED = "prohibited"
     OTHER_SERVICE = "other_service"
     UNRECOGNISED = "unrecognised"
@@ -59,4 +64,26 @@ class ReceivedMessage:
     sender: str
     text: str | None
     code: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLease:
+    """A lease that closed lately, of either kind; one without a service took any sender."""
+
+    id: LeaseId
+    account_id: AccountId
+    service_id: ServiceId | None
+
+
+@dataclass(frozen=True, slots=True)
+class LateMessage:
+    """An SMS that came when its lease had just closed, as operators may see it."""
+
+    id: LateMessageId
+    lease_id: LeaseId
+    msisdn: str
+    sender: str
+    text: str = field(repr=False)
+    sent_at: datetime
     received_at: datetime

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from simyard.base.ids import AccountId, ActivationId, LeaseId, NumberId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
@@ -21,9 +21,16 @@ from simyard.core.checks import service as checks
 from simyard.core.earnings.model import AT_ONCE
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import store
-from simyard.core.messages.model import Fate, IncomingMessage, Receipt
+from simyard.core.messages.model import (
+    NOT_KEPT,
+    ClosedLease,
+    Fate,
+    IncomingMessage,
+    LateMessage,
+    Receipt,
+)
 from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any, judged_by_pool
-from simyard.core.messages.store import NewMessage
+from simyard.core.messages.store import NewLateMessage, NewMessage
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.store import Resolved
 from simyard.core.public_numbers import deliveries as public_deliveries
@@ -52,16 +59,20 @@ _FATES = {
 
 
 Lease: TypeAlias = LockedActivation | LockedRental
+_Lease = TypeVar("_Lease", bound=LockedActivation | LockedRental | ClosedLease, covariant=True)
 
 
-@dataclass(slots=True)
-class _Arrival:
+@dataclass(frozen=True, slots=True)
+class _Arrival(Generic[_Lease]):
     """A message on its way through a batch, and the lease it came for."""
 
     message: IncomingMessage
     number: Resolved
-    lease: Lease
+    lease: _Lease
     digest: bytes
+
+
+_AnyArrival: TypeAlias = _Arrival[LockedActivation | LockedRental | ClosedLease]
 
 
 async def receive(
@@ -70,13 +81,15 @@ async def receive(
     *,
     loyalty: Loyalty = NO_LOYALTY,
     earning_hold: timedelta = AT_ONCE,
+    late_within: timedelta = NOT_KEPT,
 ) -> list[Receipt | Refusal]:
     """Take SMS in: deliver each to the open lease on its number.
 
     An activation takes messages of the service that was ordered, a rental all but the prohibited. Refuses:
     UNKNOWN_NUMBER (the supplier never reported it). The first message of a lease captures its price, the first code of
-    an activation pays cashback; what comes on a public number is shown to everybody. A repeat is recognised and changes nothing. What is delivered is announced to webhooks. What is not is counted, and its text dropped. Locks:
-    activations, rentals, wallets by account id.
+    an activation pays cashback; what comes on a public number is shown to everybody. A repeat is recognised and changes nothing. What is delivered is announced to webhooks. What is not is counted, and its text
+    dropped, unless it would have been delivered to a lease that closed no longer ago than `late_within`: that is kept for
+    operators. Locks: activations, rentals, wallets by account id.
     """
     now = max(message.now for message in messages)
     resolved = await numbers.resolve(
@@ -89,7 +102,8 @@ async def receive(
         tx, {number.number_id for number in resolved if number is not None} - leases.keys()
     )
     results: list[Receipt | Refusal] = []
-    arrivals: dict[int, _Arrival] = {}
+    arrivals: dict[int, _Arrival[Lease]] = {}
+    unleased: dict[int, Resolved] = {}
     dropped: Counter[tuple[PoolId, str]] = Counter()
     for index, (message, number) in enumerate(zip(messages, resolved, strict=True)):
         if number is None:
@@ -107,9 +121,14 @@ async def receive(
             if check is not None and await checks.take(tx, check, message.text, now=now):
                 results[index] = Receipt(Fate.CHECKED)
             else:
-                dropped[number.pool_id, Fate.NO_LEASE] += 1
+                unleased[index] = number
         else:
             arrivals[index] = _Arrival(message, number, lease, _digest(message))
+    late = await _keep_late(tx, messages, unleased, late_within, now)
+    for index, number in unleased.items():
+        fate = Fate.LATE if index in late else Fate.NO_LEASE
+        results[index] = Receipt(fate)
+        dropped[number.pool_id, fate] += 1
     if arrivals:
         await _deliver(tx, arrivals, results, dropped, loyalty, earning_hold, now)
     if dropped:
@@ -142,9 +161,54 @@ async def _lock_leases(tx: Tx, number_ids: set[NumberId]) -> dict[NumberId, Leas
     return {**activations, **rentals}
 
 
+async def _keep_late(
+    tx: Tx,
+    messages: Sequence[IncomingMessage],
+    unleased: Mapping[int, Resolved],
+    within: timedelta,
+    now: datetime,
+) -> set[int]:
+    """Keep those of the messages that found no lease whose lease just closed, and would have taken them; their places.
+
+    What is turned away, and what repeats a message of that lease, is no more than one that found none.
+    """
+    if not unleased or within <= NOT_KEPT:
+        return set()
+    number_ids = {number.number_id for number in unleased.values()}
+    closed = await store.just_closed(tx, number_ids=number_ids, since=now - within)
+    arrivals = {
+        index: _Arrival(messages[index], number, closed[number.number_id], _digest(messages[index]))
+        for index, number in unleased.items()
+        if number.number_id in closed
+    }
+    if not arrivals:
+        return set()
+    permitted = await _permissions(tx, arrivals)
+    wanted = {
+        index: arrival
+        for index, arrival in arrivals.items()
+        if _judge(arrival, permitted).verdict is Verdict.DELIVER
+    }
+    new = await _first_seen(tx, wanted, now) if wanted else set()
+    rows = [
+        NewLateMessage(
+            arrival.lease.id,
+            arrival.number.number_id,
+            _storable(arrival.message.sender),
+            _storable(arrival.message.text),
+            arrival.message.sent_at or now,
+        )
+        for index, arrival in wanted.items()
+        if index in new
+    ]
+    if rows:
+        await store.insert_late(tx, rows=rows, now=now)
+    return new
+
+
 async def _deliver(
     tx: Tx,
-    arrivals: dict[int, _Arrival],
+    arrivals: dict[int, _Arrival[Lease]],
     results: list[Receipt | Refusal],
     dropped: Counter[tuple[PoolId, str]],
     loyalty: Loyalty,
@@ -211,29 +275,31 @@ async def _deliver(
     await quality.note(tx, turned_away)
 
 
-def _judge(arrival: _Arrival, permitted: Collection[tuple[AccountId, ServiceId]]) -> Judgement:
-    message, lease, known = arrival.message, arrival.lease, load_catalog()
-    if isinstance(lease, LockedActivation):
+def _ordered(arrival: _AnyArrival) -> ServiceId | None:
+    """What the lease takes messages of; None: of any sender."""
+    return None if isinstance(arrival.lease, LockedRental) else arrival.lease.service_id
+
+
+def _judge(arrival: _AnyArrival, permitted: Collection[tuple[AccountId, ServiceId]]) -> Judgement:
+    message, account_id, known = arrival.message, arrival.lease.account_id, load_catalog()
+    ordered = _ordered(arrival)
+    if ordered is not None:
         judgement = judge(
             message.text,
             sender=message.sender,
-            ordered_service=known.service_at(lease.service_id).slug,
-            prohibited_allowed=(lease.account_id, lease.service_id) in permitted,
+            ordered_service=known.service_at(ordered).slug,
+            prohibited_allowed=(account_id, ordered) in permitted,
         )
         return judged_by_pool(
             judgement,
             blacklist=[known.service_at(one).slug for one in arrival.number.blacklist],
             filters_itself=arrival.number.filters_itself,
         )
-    slugs = [
-        known.service_at(service_id).slug
-        for account_id, service_id in permitted
-        if account_id == lease.account_id
-    ]
+    slugs = [known.service_at(service_id).slug for owner, service_id in permitted if owner == account_id]
     return judge_any(message.text, sender=message.sender, permitted=slugs)
 
 
-async def _first_seen(tx: Tx, arrivals: dict[int, _Arrival], now: datetime) -> set[int]:
+async def _first_seen(tx: Tx, arrivals: Mapping[int, _AnyArrival], now: datetime) -> set[int]:
     """The places of messages that are no repeats, neither of earlier ones nor within the batch."""
     first_of: dict[tuple[LeaseId, bytes], int] = {}
     for index, arrival in arrivals.items():
@@ -254,13 +320,13 @@ async def _first_seen(tx: Tx, arrivals: dict[int, _Arrival], now: datetime) -> s
     return new
 
 
-async def _permissions(tx: Tx, arrivals: dict[int, _Arrival]) -> set[tuple[AccountId, ServiceId]]:
+async def _permissions(tx: Tx, arrivals: Mapping[int, _AnyArrival]) -> set[tuple[AccountId, ServiceId]]:
     """What the accounts may use of the prohibited services, as far as it can matter to these messages."""
     known = load_catalog()
     asking = {
         arrival.lease.account_id
         for arrival in arrivals.values()
-        if isinstance(arrival.lease, LockedRental) or known.service_at(arrival.lease.service_id).prohibited
+        if (ordered := _ordered(arrival)) is None or known.service_at(ordered).prohibited
     }
     return await catalog.permissions(tx, asking) if asking else set()
 
@@ -276,9 +342,30 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+async def show_late(
+    tx: Tx,
+    *,
+    lease_id: LeaseId | None = None,
+    msisdn: str | None = None,
+    limit: int,
+    actor: str,
+    now: datetime,
+) -> list[LateMessage]:
+    """Messages that came when their lease had just closed, newest first: of a lease, of a number, or of all.
+
+    For operators: whose messages they have read is in the audit log.
+    """
+    found = await store.late(tx, lease_id=lease_id, msisdn=msisdn, limit=limit)
+    if found:
+        facts: dict[str, object] = {"lease_ids": sorted({one.lease_id for one in found})}
+        await audit.record(tx, actor=actor, action="message.late_shown", facts=facts, now=now)
+    return found
+
+
 async def erase_texts(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Erase senders and texts of messages older than this, a slice at a time; returns how many."""
-    return await store.erase_texts(tx, before=before, limit=limit)
+    """Erase senders and texts of messages older than this, and late ones whole, a slice at a time; returns how many."""
+    erased = await store.erase_texts(tx, before=before, limit=limit)
+    return erased + await store.forget_late(tx, before=before, limit=limit)
 
 
 async def forget_seen(tx: Tx, *, before: datetime) -> int:

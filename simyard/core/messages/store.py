@@ -6,8 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from simyard.base.ids import AccountId, ActivationId, LeaseId, MessageId, PoolId, RentalId
-from simyard.core.messages.model import ReceivedMessage
+from simyard.base.ids import (
+    AccountId,
+    ActivationId,
+    LeaseId,
+    MessageId,
+    NumberId,
+    PoolId,
+    RentalId,
+)
+from simyard.core.messages.model import ClosedLease, LateMessage, ReceivedMessage
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -23,6 +31,15 @@ class NewMessage:
     sender: str
     text: str
     code: str | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewLateMessage:
+    lease_id: LeaseId
+    number_id: NumberId
+    sender: str
+    text: str
     sent_at: datetime
 
 
@@ -59,6 +76,30 @@ async def insert_messages(tx: Tx, *, rows: Sequence[NewMessage], now: datetime) 
     return sorted(MessageId(row["id"]) for row in inserted)
 
 
+async def just_closed(
+    tx: Tx, *, number_ids: Collection[NumberId], since: datetime
+) -> dict[NumberId, ClosedLease]:
+    rows = await _queries.just_closed.rows(tx, number_ids=list(number_ids), since=since)
+    return {row["number_id"]: ClosedLease(row["id"], row["account_id"], row["service_id"]) for row in rows}
+
+
+async def insert_late(tx: Tx, *, rows: Sequence[NewLateMessage], now: datetime) -> None:
+    await _queries.insert_late.execute(
+        tx,
+        lease_ids=[row.lease_id for row in rows],
+        number_ids=[row.number_id for row in rows],
+        senders=[row.sender for row in rows],
+        bodies=[row.text for row in rows],
+        sent_at=[row.sent_at for row in rows],
+        now=now,
+    )
+
+
+async def late(tx: Tx, *, lease_id: LeaseId | None, msisdn: str | None, limit: int) -> list[LateMessage]:
+    rows = await _queries.late.rows(tx, lease_id=lease_id, msisdn=msisdn, limit=limit)
+    return [LateMessage(*row) for row in rows]
+
+
 async def of_rentals(
     tx: Tx, *, rental_ids: Collection[RentalId], limit: int, offset: int
 ) -> dict[RentalId, list[ReceivedMessage]]:
@@ -87,6 +128,10 @@ async def count_misuse(tx: Tx, *, counts: Mapping[AccountId, int], day: date) ->
 
 async def erase_texts(tx: Tx, *, before: datetime, limit: int) -> int:
     return await _queries.erase_texts.execute(tx, before=before, limit=limit)
+
+
+async def forget_late(tx: Tx, *, before: datetime, limit: int) -> int:
+    return await _queries.forget_late.execute(tx, before=before, limit=limit)
 
 
 async def forget_seen(tx: Tx, *, before: datetime) -> int:

@@ -19,6 +19,34 @@ SELECT activation_id, rental_id, sender, body, code, sent_at, :now
  ORDER BY ordinal
 RETURNING id;
 
+-- name: just_closed
+-- The lease each of these numbers had last, where it closed since then and none is open now.
+SELECT number.id AS number_id, closed.* FROM number
+ CROSS JOIN LATERAL (
+       SELECT activation.id, activation.account_id, activation.service_id FROM activation
+        WHERE activation.id = number.last_lease_id AND activation.closed_at >= :since
+       UNION ALL
+       SELECT rental.id, rental.account_id, NULL FROM rental
+        WHERE rental.id = number.last_lease_id AND rental.closed_at >= :since
+     ) AS closed
+ WHERE number.id = ANY (:number_ids::bigint[]) AND number.lease_id IS NULL;
+
+-- name: insert_late
+INSERT INTO late_message (lease_id, number_id, sender, body, sent_at, received_at)
+SELECT lease_id, number_id, sender, body, sent_at, :now
+  FROM unnest(:lease_ids::bigint[], :number_ids::bigint[], :senders::text[], :bodies::text[], :sent_at::timestamptz[])
+       WITH ORDINALITY AS given (lease_id, number_id, sender, body, sent_at, ordinal)
+ ORDER BY ordinal;
+
+-- name: late
+-- The newest ones; of a lease, of a number, or of all.
+SELECT late_message.id, late_message.lease_id, number.msisdn, late_message.sender, late_message.body,
+       late_message.sent_at, late_message.received_at
+  FROM late_message JOIN number ON number.id = late_message.number_id
+ WHERE (:lease_id::bigint IS NULL OR late_message.lease_id = :lease_id)
+   AND (:msisdn::text IS NULL OR late_message.number_id = (SELECT id FROM number WHERE number.msisdn = :msisdn))
+ ORDER BY late_message.id DESC LIMIT :limit;
+
 -- name: of_rentals
 -- A page of each rental's messages, newest first.
 SELECT rental_id, page.* FROM unnest(:rental_ids::bigint[]) AS rental_id
@@ -44,6 +72,12 @@ ON CONFLICT (account_id, day) DO UPDATE SET count = misuse.count + excluded.coun
 -- Empties the oldest messages whose time is up, a slice at a time.
 UPDATE message SET body = NULL, sender = ''
  WHERE id IN (SELECT id FROM message WHERE body IS NOT NULL AND received_at < :before
+               ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED);
+
+-- name: forget_late
+-- Nothing of a late message is worth keeping but its text.
+DELETE FROM late_message
+ WHERE id IN (SELECT id FROM late_message WHERE received_at < :before
                ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED);
 
 -- name: forget_seen

@@ -249,7 +249,7 @@ SELECT id FROM number WHERE id = ANY (:number_ids::bigint[]) ORDER BY id FOR NO 
 
 -- name: release
 -- Ends the numbers' leases and puts them at the end of the queue.
-UPDATE number SET lease_id = NULL, position = pg_current_xact_id()::text::bigint
+UPDATE number SET last_lease_id = lease_id, lease_id = NULL, position = pg_current_xact_id()::text::bigint
  WHERE id = ANY (:number_ids::bigint[]);
 
 -- name: resolve

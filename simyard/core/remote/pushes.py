@@ -11,7 +11,7 @@ from simyard.core.accounts.model import AccountState, Caller
 from simyard.core.earnings.model import AT_ONCE
 from simyard.core.loyalty.model import NO_LOYALTY, Loyalty
 from simyard.core.messages import service as messages
-from simyard.core.messages.model import Fate, IncomingMessage, Receipt
+from simyard.core.messages.model import NOT_KEPT, Fate, IncomingMessage, Receipt
 from simyard.core.remote import push_store as store
 from simyard.core.remote.push_model import AdmitPush, Pushed, PushedMessage
 from simyard.core.remote.push_store import Meant
@@ -45,6 +45,7 @@ async def receive(
     *,
     loyalty: Loyalty = NO_LOYALTY,
     earning_hold: timedelta = AT_ONCE,
+    late_within: timedelta = NOT_KEPT,
 ) -> list[Pushed | Refusal]:
     """Take SMS in that partners push: each for its number, or, where that is none of theirs, for the operation it names.
 
@@ -57,7 +58,9 @@ async def receive(
     if not taken:
         return results
     incoming = [_incoming(pushes[place], meant[place]) for place in taken]
-    receipts = await messages.receive(tx, incoming, loyalty=loyalty, earning_hold=earning_hold)
+    receipts = await messages.receive(
+        tx, incoming, loyalty=loyalty, earning_hold=earning_hold, late_within=late_within
+    )
     for place, taken_in in zip(taken, receipts, strict=True):
         # A number that is not this supplier's: nobody waits for it here.
         receipt = Receipt(Fate.NO_LEASE) if isinstance(taken_in, Refusal) else taken_in

@@ -434,6 +434,32 @@ async def test_each_path_is_its_own_dialects(pushing: Pushing, clock: ManualCloc
         assert (await client.get("/agent/api/ping")).json() == {"status": "SUCCESS"}
 
 
+@pytest.mark.parametrize(("seconds", "kept"), [(60, [(TEXT,)]), (0, [])])
+async def test_what_comes_late_is_answered_as_what_nobody_waits_for(
+    pushing: Pushing, clock: ManualClock, database_url: str, seconds: int, kept: list[tuple[str]]
+) -> None:
+    buyer, order = await sold(pushing)
+    await pushing.world.cancel(buyer, order.activation_id)
+    nothing = await pushing.push(phone=int(SECOND[1:]))
+    app = build(Settings(late_message_seconds=seconds), database_url, with_workers=False, clock=clock)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://simyard.test") as client,
+    ):
+        late = await client.post(V1, json=pushing.fields())
+        listed = await client.post(
+            "/api/resellers/addMessage",
+            json={"number": NUMBER, "from": "Telegram", "message": f"{TEXT}!", "date": 1},
+            headers={"Authorization": f"Bearer {pushing.key}", "User-Agent": "agent/1.0"},
+        )
+    assert (late.status_code, late.content) == nothing
+    assert (listed.status_code, listed.json()) == (200, {"response": 1})
+    rows = await pushing.world.rows("SELECT body FROM late_message ORDER BY id")
+    assert rows == kept + [(f"{TEXT}!",) for _ in kept]
+    assert await pushing.partner.messages() == []
+
+
 @given(
     st.dictionaries(st.sampled_from(["key", "smsId", "phone", "phoneFrom", "text", "action"]), JSON),
     st.binary(),

@@ -215,6 +215,7 @@ _WORDS: Final = {
     Fate.PUBLISHED: "",
     Fate.REPEATED: "",
     Fate.NO_LEASE: "NO_OPERATION",
+    Fate.LATE: "NO_OPERATION",
     Fate.PROHIBITED: "BAD_SERVICE",
     Fate.OTHER_SERVICE: "IGNORED",
     Fate.UNRECOGNISED: "IGNORED",

@@ -446,7 +446,8 @@ CREATE TABLE public.message_seen (
     lease_id bigint CONSTRAINT message_seen_activation_id_not_null NOT NULL,
     digest bytea NOT NULL,
     sent_at timestamp with time zone,
-    seen_at timestamp with time zone NOT NULL
+    seen_at timestamp with time zone NOT NULL,
+    number_id bigint
 );
 
 CREATE TABLE public.misuse (
@@ -1383,6 +1384,8 @@ CREATE INDEX mailed_token_by_expiry ON public.mailed_token USING btree (expires_
 CREATE INDEX message_by_activation ON public.message USING btree (activation_id, id);
 
 CREATE INDEX message_by_rental ON public.message USING btree (rental_id, id) WHERE (rental_id IS NOT NULL);
+
+CREATE INDEX message_seen_on_number ON public.message_seen USING btree (number_id, digest) WHERE (number_id IS NOT NULL);
 
 CREATE INDEX message_seen_to_forget ON public.message_seen USING btree (seen_at);
 

@@ -50,7 +50,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`lease_id`: whose the message is, when it was delivered or is a repeat."""
+    """`lease_id`: on which it came in, when it was delivered or is a repeat, if only of a message of an earlier lease."""
 
     fate: Fate
     lease_id: LeaseId | None = None

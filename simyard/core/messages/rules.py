@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from simyard.core.messages import attribution
@@ -11,10 +12,22 @@ from simyard.core.messages.aliases import slug_of
 from simyard.core.messages.characters import plain
 from simyard.core.messages.extraction import NOTHING, TEXT_READ_MAX, Extraction, extract
 
-__all__ = ["Extraction", "Judgement", "Verdict", "extract", "judge", "judge_any", "judged_by_pool"]
+__all__ = [
+    "Extraction",
+    "Judgement",
+    "Verdict",
+    "extract",
+    "judge",
+    "judge_any",
+    "judged_by_pool",
+    "tells_apart",
+]
 
 # A text of a service nobody knows is delivered when its code is at least this certain.
 CONFIDENCE_DELIVERED = 0.55
+
+# A day that a message may be old when it is handed in again, and the hours clocks are off that tell local time as UTC.
+_TIME_OFF_MAX = timedelta(days=2)
 
 # Ordered when any sender will do: what names no known service is delivered even without a code.
 ANY_SERVICE = frozenset(("other", "full"))
@@ -104,3 +117,14 @@ def judge_any(text: str, *, sender: str, permitted: Collection[str] = ()) -> Jud
     services = named.in_text or named.by_sender
     recognised = next(iter(services)) if len(services) == 1 else None
     return Judgement(Verdict.DELIVER, extract(text, sender=sender, service=recognised), recognised)
+
+
+def tells_apart(sent_at: datetime | None, now: datetime) -> bool:
+    """Whether its own time tells a message from another one with the same text: then the same time again is the same SMS.
+
+    Not a time of whole minutes, which may be that of a day or a minute; nor one of a clock that was never set, and may
+    stand still. How old a message is says nothing: clocks are off by hours, and a code must not be lost to that.
+    """
+    if sent_at is None or abs(now - sent_at) > _TIME_OFF_MAX:
+        return False
+    return (sent_at.second, sent_at.microsecond) != (0, 0)

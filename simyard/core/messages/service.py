@@ -29,8 +29,8 @@ from simyard.core.messages.model import (
     LateMessage,
     Receipt,
 )
-from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any, judged_by_pool
-from simyard.core.messages.store import NewLateMessage, NewMessage
+from simyard.core.messages.rules import Judgement, Verdict, judge, judge_any, judged_by_pool, tells_apart
+from simyard.core.messages.store import NewLateMessage, NewMessage, Seen
 from simyard.core.numbers import service as numbers
 from simyard.core.numbers.store import Resolved
 from simyard.core.public_numbers import deliveries as public_deliveries
@@ -87,9 +87,10 @@ async def receive(
 
     An activation takes messages of the service that was ordered, a rental all but the prohibited. Refuses:
     UNKNOWN_NUMBER (the supplier never reported it). The first message of a lease captures its price, the first code of
-    an activation pays cashback; what comes on a public number is shown to everybody. A repeat is recognised and changes nothing. What is delivered is announced to webhooks. What is not is counted, and its text
-    dropped, unless it would have been delivered to a lease that closed no longer ago than `late_within`: that is kept for
-    operators. Locks: activations, rentals, wallets by account id.
+    an activation pays cashback; what comes on a public number is shown to everybody. A repeat is recognised, if its own
+    time tells also on the number's next lease, and changes nothing. What is delivered is announced to webhooks. What is
+    not is counted, and its text dropped, unless it would have been delivered to a lease that closed no longer ago than
+    `late_within`: that is kept for operators. Locks: activations, rentals, wallets by account id.
     """
     now = max(message.now for message in messages)
     resolved = await numbers.resolve(
@@ -300,12 +301,15 @@ def _judge(arrival: _AnyArrival, permitted: Collection[tuple[AccountId, ServiceI
 
 
 async def _first_seen(tx: Tx, arrivals: Mapping[int, _AnyArrival], now: datetime) -> set[int]:
-    """The places of messages that are no repeats, neither of earlier ones nor within the batch."""
+    """The places of messages that are no repeats, neither of earlier ones nor within the batch.
+
+    One that was handed in while an earlier lease had its number is a repeat too, where its own time tells.
+    """
     first_of: dict[tuple[LeaseId, bytes], int] = {}
     for index, arrival in arrivals.items():
         first_of.setdefault((arrival.lease.id, arrival.digest), index)
     ordered = sorted(first_of)
-    seen = [(*key, arrivals[first_of[key]].message.sent_at) for key in ordered]
+    seen = [_seen(key, arrivals[first_of[key]], now) for key in ordered]
     fresh = await store.mark_seen(tx, seen=seen, repeats_after=now - REPEAT_WINDOW, now=now)
     new = {first_of[key] for key in fresh}
     named = {
@@ -314,10 +318,15 @@ async def _first_seen(tx: Tx, arrivals: Mapping[int, _AnyArrival], now: datetime
         if (message := arrivals[index].message).reference
     }
     if named:
-        seen = [(*key, None) for key in sorted(named)]
+        seen = [Seen(*key) for key in sorted(named)]
         fresh = await store.mark_seen(tx, seen=seen, repeats_after=now - NAMED_REPEAT_WINDOW, now=now)
         new -= {index for key, index in named.items() if key not in fresh}
     return new
+
+
+def _seen(key: tuple[LeaseId, bytes], arrival: _AnyArrival, now: datetime) -> Seen:
+    sent_at = arrival.message.sent_at
+    return Seen(*key, sent_at, arrival.number.number_id if tells_apart(sent_at, now) else None)
 
 
 async def _permissions(tx: Tx, arrivals: Mapping[int, _AnyArrival]) -> set[tuple[AccountId, ServiceId]]:

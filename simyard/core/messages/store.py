@@ -43,18 +43,25 @@ class NewLateMessage:
     sent_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What recognises a message on its lease; with a number, on all leases of that."""
+
+    lease_id: LeaseId
+    digest: bytes
+    sent_at: datetime | None = None
+    number_id: NumberId | None = None
+
+
 async def mark_seen(
-    tx: Tx,
-    *,
-    seen: Sequence[tuple[LeaseId, bytes, datetime | None]],
-    repeats_after: datetime,
-    now: datetime,
+    tx: Tx, *, seen: Sequence[Seen], repeats_after: datetime, now: datetime
 ) -> set[tuple[LeaseId, bytes]]:
     rows = await _queries.mark_seen.rows(
         tx,
-        lease_ids=[one[0] for one in seen],
-        digests=[one[1] for one in seen],
-        sent_at=[one[2] for one in seen],
+        lease_ids=[one.lease_id for one in seen],
+        digests=[one.digest for one in seen],
+        number_ids=[one.number_id for one in seen],
+        sent_at=[one.sent_at for one in seen],
         repeats_after=repeats_after,
         now=now,
     )

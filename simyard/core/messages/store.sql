@@ -1,10 +1,17 @@
 -- name: mark_seen
 -- Remembers messages and returns those that are new: not seen on their lease with the same date, nor within the last
--- moments with any date.
-INSERT INTO message_seen (lease_id, digest, sent_at, seen_at)
-SELECT lease_id, digest, sent_at, :now
-  FROM unnest(:lease_ids::bigint[], :digests::bytea[], :sent_at::timestamptz[]) AS given (lease_id, digest, sent_at)
-ON CONFLICT (lease_id, digest) DO UPDATE SET sent_at = excluded.sent_at, seen_at = excluded.seen_at
+-- moments with any date; nor, where one has a number, on another lease of it with the same date.
+INSERT INTO message_seen (lease_id, digest, number_id, sent_at, seen_at)
+SELECT lease_id, digest, number_id, sent_at, :now
+  FROM unnest(:lease_ids::bigint[], :digests::bytea[], :number_ids::bigint[], :sent_at::timestamptz[])
+       AS given (lease_id, digest, number_id, sent_at)
+ WHERE NOT EXISTS (SELECT FROM message_seen AS earlier
+                    WHERE earlier.number_id = given.number_id AND earlier.digest = given.digest
+                      AND earlier.sent_at = given.sent_at AND earlier.lease_id <> given.lease_id
+                   -- Keeps the planner from reading all that was seen into a hash to look at a few messages.
+                   OFFSET 0)
+ON CONFLICT (lease_id, digest) DO UPDATE
+   SET number_id = excluded.number_id, sent_at = excluded.sent_at, seen_at = excluded.seen_at
  WHERE message_seen.seen_at < :repeats_after
    AND (excluded.sent_at IS NULL OR message_seen.sent_at IS DISTINCT FROM excluded.sent_at)
 RETURNING lease_id, digest;

@@ -17,3 +17,8 @@ CREATE TABLE late_message (
 CREATE INDEX late_message_by_lease ON late_message (lease_id, id);
 CREATE INDEX late_message_by_number ON late_message (number_id, id);
 CREATE INDEX late_message_to_forget ON late_message (received_at);
+
+-- Those that were handed in before, and come again once another lease has their number. Their own time tells them from
+-- others with the same text; where it cannot, they are known on their lease alone, and have no number here.
+ALTER TABLE message_seen ADD COLUMN number_id bigint;
+CREATE INDEX message_seen_on_number ON message_seen (number_id, digest) WHERE number_id IS NOT NULL;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
@@ -155,6 +156,112 @@ async def test_the_same_text_for_the_next_lease_of_a_number_is_no_repeat(world: 
         order = await world.order(buyer, slug)
         assert (await world.receive(supplier, order.msisdn, text)).fate is Fate.DELIVERED
         await world.finish(buyer, order.activation_id)
+
+
+class Twice(NamedTuple):
+    """One number, and what its supplier hands in while its first and its second renter have it."""
+
+    world: World
+    supplier: AccountId
+    msisdn: str
+
+    async def receive(self, text: str = "Hello", *, sent_at: datetime | None, sender: str = "Jane") -> Fate:
+        return (
+            await self.world.receive(self.supplier, self.msisdn, text, sender=sender, sent_at=sent_at)
+        ).fate
+
+    async def next_renter(self) -> None:
+        """The renter of now gives the number back, and another one gets it."""
+        for account_id, lease_id in await self.world.rows("SELECT account_id, id FROM rental WHERE is_open"):
+            await self.world.close_rental(account_id, lease_id)
+        await self.world.rent(await self.world.add_buyer())
+
+    async def seen_by_renter(self) -> list[str]:
+        rows = await self.world.rows(
+            "SELECT body FROM message JOIN rental ON rental.id = rental_id WHERE is_open ORDER BY message.id"
+        )
+        return [body for (body,) in rows]
+
+
+@pytest.fixture
+async def twice(world: World) -> Twice:
+    supplier, _, (msisdn,) = await world.rentable(1)
+    # A time with seconds, as nearly all are.
+    world.clock.turn(17)
+    rented = Twice(world, supplier, msisdn)
+    await rented.next_renter()
+    return rented
+
+
+@pytest.mark.parametrize("clock_off", [timedelta(0), timedelta(hours=8), timedelta(hours=-12)])
+async def test_an_old_message_handed_in_again_does_not_reach_the_next_lease(
+    twice: Twice, clock_off: timedelta
+) -> None:
+    """Whatever zone the supplier's clock is in."""
+    sent = twice.world.clock.now() + clock_off
+    assert await twice.receive(sent_at=sent) is Fate.DELIVERED
+    for _ in range(2):
+        await twice.next_renter()
+        twice.world.clock.turn(7200)
+        assert await twice.receive(sent_at=sent) is Fate.REPEATED
+        assert await twice.seen_by_renter() == []
+    assert await twice.world.value("SELECT count(*) FROM rental WHERE state = 'active'") == 0
+    await twice.world.assert_whole()
+
+
+async def test_a_message_of_before_the_lease_that_was_never_seen_is_delivered(twice: Twice) -> None:
+    """It may be new, and the clock wrong."""
+    old = twice.world.clock.now() - timedelta(hours=5)
+    await twice.next_renter()
+    assert await twice.receive(sent_at=old) is Fate.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "sent_at",
+    [
+        None,
+        datetime(2026, 3, 1, tzinfo=UTC),
+        datetime(2026, 3, 1, 11, 59, tzinfo=UTC),
+        datetime(2004, 1, 1, 0, 0, 1, tzinfo=UTC),
+    ],
+    ids=["none", "a day", "a minute", "a clock that was never set"],
+)
+async def test_a_time_that_tells_nothing_apart_costs_the_next_lease_no_message(
+    twice: Twice, sent_at: datetime | None
+) -> None:
+    assert await twice.receive(sent_at=sent_at) is Fate.DELIVERED
+    await twice.next_renter()
+    assert await twice.receive(sent_at=sent_at) is Fate.DELIVERED
+    assert await twice.seen_by_renter() == ["Hello"]
+
+
+async def test_another_time_text_sender_or_number_is_another_message(twice: Twice) -> None:
+    sent = twice.world.clock.now()
+    assert await twice.receive(sent_at=sent) is Fate.DELIVERED
+    await twice.next_renter()
+    assert await twice.receive("Hello!", sent_at=sent) is Fate.DELIVERED
+    assert await twice.receive(sent_at=sent, sender="Joe") is Fate.DELIVERED
+    assert await twice.receive(sent_at=sent + timedelta(seconds=1)) is Fate.DELIVERED
+    supplier, _, (msisdn,) = await twice.world.rentable(1)
+    rental = await twice.world.rent(await twice.world.add_buyer())
+    assert rental.msisdn == msisdn
+    other = await twice.world.receive(supplier, msisdn, "Hello", sender="Jane", sent_at=sent)
+    assert other.fate is Fate.DELIVERED
+
+
+async def test_what_was_turned_away_before_is_old_for_the_next_lease_too(world: World) -> None:
+    supplier, _, _ = await world.stocked(1, services=["whatsapp", "telegram"])
+    buyer = await world.add_buyer()
+    world.clock.turn(17)
+    order, sent = await world.order(buyer, "whatsapp"), world.clock.now()
+    receipt = await world.receive(supplier, order.msisdn, OTHER, sender="Telegram", sent_at=sent)
+    assert receipt.fate is Fate.OTHER_SERVICE
+    await world.cancel(buyer, order.activation_id)
+    order = await world.order(buyer, "telegram")
+    receipt = await world.receive(supplier, order.msisdn, OTHER, sender="Telegram", sent_at=sent)
+    assert receipt.fate is Fate.REPEATED
+    assert (await world.check(buyer, order.activation_id)).state is State.WAITING
+    await world.assert_whole()
 
 
 # What is not delivered

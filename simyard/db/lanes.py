@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import asyncpg
+from prometheus_client import Counter, Gauge, Histogram
 
 from simyard.base.refusals import Refusal, Refused
 from simyard.db.database import TRIES_MAX, WORTH_ANOTHER_TRY, Database, RolledBack, Tx
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
+
+_batch_commands = Histogram(
+    "simyard_lane_batch_commands",
+    "Commands of a batch.",
+    ["lane"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+_batch_seconds = Histogram(
+    "simyard_lane_batch_seconds",
+    "Time a batch took, whatever was tried again included.",
+    ["lane"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+_batches_rerun = Counter(
+    "simyard_lane_batches_rerun",
+    "Batches that failed as a whole, so that their commands were run again one by one.",
+    ["lane"],
+)
+_commands_refused = Counter(
+    "simyard_lane_commands_refused", "Commands refused because the lane was full or closed.", ["lane"]
+)
+_commands_waiting = Gauge(
+    "simyard_lane_commands_waiting",
+    "Commands that wait for a slot, known to within a full batch.",
+    ["lane"],
+    multiprocess_mode="livesum",
+)
 
 
 class _OutcomeUnknown(Exception):
@@ -39,10 +68,6 @@ class Lane(Generic[Command, Result]):
         single_statement: bool = False,
     ) -> None:
         self.name = name
-        self.batches = 0
-        self.commands = 0
-        self.refused_full = 0
-        self.reruns = 0
         self._open = database.connection if single_statement else database.transaction
         self.verb = verb
         self._slots = slots
@@ -53,6 +78,13 @@ class Lane(Generic[Command, Result]):
         self._running: set[asyncio.Task[None]] = set()
         self._scheduled = False
         self._closed = False
+        # Looking a child up by its label costs more than counting.
+        self._batch_commands = _batch_commands.labels(name)
+        self._batch_seconds = _batch_seconds.labels(name)
+        self._batches_rerun = _batches_rerun.labels(name)
+        self._commands_refused = _commands_refused.labels(name)
+        self._commands_waiting = _commands_waiting.labels(name)
+        self._shown_waiting = 0
 
     @property
     def queue_length(self) -> int:
@@ -71,11 +103,14 @@ class Lane(Generic[Command, Result]):
         that still waits out of the lane; one that is in flight runs to its end unseen.
         """
         if self._closed or len(self._queue) >= self._queue_max:
-            self.refused_full += 1
+            self._commands_refused.inc()
             raise Refusal(Refused.BUSY, lane=self.name)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._queue.append((command, future))
+        if len(self._queue) >= self._shown_waiting + self._batch_max:
+            # Batches show how many wait; a lane whose batches hang must show it, too.
+            self._show_waiting()
         if not self._scheduled and len(self._running) < self._slots:
             self._scheduled = True
             loop.call_soon(self._fill_slots)
@@ -111,13 +146,22 @@ class Lane(Generic[Command, Result]):
     async def _serve(self) -> None:
         """One slot: takes batches until the queue is empty."""
         while batch := self._take():
+            started = time.perf_counter()
             try:
                 await self._run(batch)
             finally:
+                self._batch_commands.observe(len(batch))
+                self._batch_seconds.observe(time.perf_counter() - started)
                 # Only a cancelled slot leaves anyone without an answer: the program is ending.
                 for _, future in batch:
                     if not future.done():
                         future.cancel()
+
+    def _show_waiting(self) -> None:
+        waiting = len(self._queue)
+        if waiting != self._shown_waiting:
+            self._commands_waiting.inc(waiting - self._shown_waiting)
+            self._shown_waiting = waiting
 
     def _take(self) -> list[tuple[Command, asyncio.Future[Result]]]:
         batch: list[tuple[Command, asyncio.Future[Result]]] = []
@@ -126,12 +170,11 @@ class Lane(Generic[Command, Result]):
             entry = queue.popleft()
             if not entry[1].done():
                 batch.append(entry)
+        self._show_waiting()
         return batch
 
     async def _run(self, batch: list[tuple[Command, asyncio.Future[Result]]]) -> None:
         """Runs a batch and answers everybody in it; alone, one by one, when it fails as a whole."""
-        self.batches += 1
-        self.commands += len(batch)
         try:
             results = await self._attempt([command for command, _ in batch])
         except _OutcomeUnknown as unknown:
@@ -141,6 +184,7 @@ class Lane(Generic[Command, Result]):
             if len(batch) == 1:
                 _fail(batch[0][1], error)
             else:
+                self._batches_rerun.inc()
                 await self._run_one_by_one(batch)
         else:
             for (_, future), result in zip(batch, results, strict=True):
@@ -155,7 +199,6 @@ class Lane(Generic[Command, Result]):
         for command, future in batch:
             if future.done():
                 continue
-            self.reruns += 1
             try:
                 (result,) = await self._attempt([command])
             except _OutcomeUnknown as unknown:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from prometheus_client import multiprocess
 from starlette.applications import Starlette
 
 _BACKLOG = 2048
@@ -134,6 +135,8 @@ class Supervisor:
             code = child.poll()
             if code is not None:
                 print(f"process {child.pid} ended with {code}; starting another", file=sys.stderr, flush=True)
+                # Else what it had in hand would be counted as if it still had.
+                multiprocess.mark_process_dead(child.pid, self._metrics.name)  # type: ignore[no-untyped-call]
                 self._children[index] = self._start(self._commands[index])
 
     def _announce(self, on_ready: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from simyard.base.refusals import Refusal, Refused
 from simyard.db.database import TRIES_MAX, Database, RolledBack, Tx
 from simyard.db.lanes import Lane
+from tests.metrics import metric
 
 Verb = Callable[[Tx, Sequence[int]], Awaitable[Sequence[int | Refusal]]]
 
@@ -41,29 +42,37 @@ async def ticks(count: int = 3) -> None:
 
 async def test_an_idle_lane_runs_the_commands_of_one_tick_at_once_and_together(database: Database) -> None:
     gate = Gate()
-    lane = Lane("test", database, gate)
+    lane = Lane("idle", database, gate)
     assert await asyncio.gather(*(lane(number) for number in range(10))) == [
         number * 2 for number in range(10)
     ]
     assert gate.batches == [list(range(10))]
     assert await lane(7) == 14
-    assert (lane.batches, lane.commands, lane.queue_length) == (2, 11, 0)
+    assert lane.queue_length == 0
+    assert metric("simyard_lane_batch_commands_count", lane="idle") == 2
+    assert metric("simyard_lane_batch_commands_sum", lane="idle") == 11
+    assert metric("simyard_lane_batch_commands_bucket", lane="idle", le="8.0") == 1
+    assert metric("simyard_lane_batch_seconds_count", lane="idle") == 2
+    assert 0 < metric("simyard_lane_batch_seconds_sum", lane="idle") < 60
     await lane.close()
 
 
 async def test_a_busy_lane_gathers_commands_in_the_order_they_came(database: Database) -> None:
     gate = Gate()
     gate.opened.clear()
-    lane = Lane("test", database, gate, slots=1, batch_max=4)
+    lane = Lane("busy", database, gate, slots=1, batch_max=4)
     tasks = [asyncio.create_task(lane(0))]
     await gate.entered.wait()
     for number in range(1, 7):
         tasks.append(asyncio.create_task(lane(number)))
         await ticks(1)
     assert lane.queue_length == 6
+    # Shown by the full batch, so that a lane whose batches hang does not look idle.
+    assert metric("simyard_lane_commands_waiting", lane="busy") == 4
     gate.opened.set()
     assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8, 10, 12]
     assert gate.batches == [[0], [1, 2, 3, 4], [5, 6]]
+    assert metric("simyard_lane_commands_waiting", lane="busy") == 0
     await lane.close()
 
 
@@ -89,7 +98,7 @@ async def test_each_caller_gets_its_own_refusal(database: Database) -> None:
             Refusal(Refused.NO_NUMBERS, command=command) if command % 2 else command for command in commands
         ]
 
-    lane = Lane("test", database, verb)
+    lane = Lane("refusing", database, verb)
     results = await asyncio.gather(*(lane(number) for number in range(4)), return_exceptions=True)
     assert results[0] == 0
     assert results[2] == 2
@@ -97,7 +106,7 @@ async def test_each_caller_gets_its_own_refusal(database: Database) -> None:
         refusal = results[number]
         assert isinstance(refusal, Refusal)
         assert refusal.facts == {"command": number}
-    assert lane.batches == 1
+    assert metric("simyard_lane_batch_commands_count", lane="refusing") == 1
     await lane.close()
 
 
@@ -121,12 +130,13 @@ async def test_a_poisoned_command_fails_alone_with_its_own_exception(
     database: Database, single_statement: bool
 ) -> None:
     await make_table(database)
-    lane = Lane("test", database, insert, single_statement=single_statement)
+    name = f"poisoned {single_statement}"
+    lane = Lane(name, database, insert, single_statement=single_statement)
     results = await asyncio.gather(*(lane(number) for number in range(6)), return_exceptions=True)
     assert isinstance(results[3], asyncpg.CheckViolationError)
     assert [result for result in results if isinstance(result, int)] == [0, 1, 2, 4, 5]
     assert await things(database) == [0, 1, 2, 4, 5]
-    assert lane.reruns == 6
+    assert metric("simyard_lane_batches_rerun_total", lane=name) == 1
     await lane.close()
 
 
@@ -149,7 +159,7 @@ async def test_a_refusal_that_is_raised_refuses_only_the_command_that_meets_it_a
 async def test_a_full_lane_refuses_as_busy(database: Database) -> None:
     gate = Gate()
     gate.opened.clear()
-    lane = Lane("test", database, gate, slots=1, queue_max=2)
+    lane = Lane("full", database, gate, slots=1, queue_max=2)
     running = asyncio.create_task(lane(0))
     await gate.entered.wait()
     queued = [asyncio.create_task(lane(number)) for number in (1, 2)]
@@ -157,7 +167,7 @@ async def test_a_full_lane_refuses_as_busy(database: Database) -> None:
     with pytest.raises(Refusal) as caught:
         await lane(3)
     assert caught.value.reason is Refused.BUSY
-    assert lane.refused_full == 1
+    assert metric("simyard_lane_commands_refused_total", lane="full") == 1
     gate.opened.set()
     assert await asyncio.gather(running, *queued) == [0, 2, 4]
     await lane.close()
@@ -222,10 +232,10 @@ async def test_a_batch_the_server_broke_to_resolve_a_conflict_is_tried_again_as_
             raise error("try again")
         return list(commands)
 
-    lane = Lane("test", database, verb)
+    lane = Lane("conflict", database, verb)
     assert list(await asyncio.gather(lane(1), lane(2))) == [1, 2]
     assert batches == [2] * TRIES_MAX
-    assert lane.reruns == 0
+    assert metric("simyard_lane_batches_rerun_total", lane="conflict") == 0
     await lane.close()
 
 
@@ -334,10 +344,10 @@ async def test_a_connection_killed_before_the_commit_is_run_again_on_another(dat
 async def test_without_a_connection_every_command_fails_at_once(database_url: str) -> None:
     database = await Database.connect(database_url)
     await database.close()
-    lane = Lane("test", database, insert)
+    lane = Lane("unconnected", database, insert)
     results = await asyncio.gather(lane(0), lane(1), return_exceptions=True)
     assert [type(result) for result in results] == [asyncpg.InterfaceError] * 2
-    assert lane.reruns == 0
+    assert metric("simyard_lane_batches_rerun_total", lane="unconnected") == 0
     await lane.close()
 
 

@@ -116,6 +116,8 @@ def test_one_process_serves_and_does_what_is_due(environment: dict[str, str], tm
         status, page = served.get("/metrics")
         assert status == 200
         assert 'simyard_requests_total{action="purchase",dialect="server7",status="200"} 1.0' in page
+        assert 'simyard_lane_batch_commands_sum{lane="order"} 1.0' in page
+        assert 'simyard_lane_batch_seconds_count{lane="order"} 1.0' in page
 
 
 def test_several_processes_share_a_budget_exactly(environment: dict[str, str]) -> None:
@@ -127,7 +129,12 @@ def test_several_processes_share_a_budget_exactly(environment: dict[str, str]) -
         ]
         assert statuses == [422] * 10 + [429] * 4
         assert served.get("/readyz")[0] == 200
-        assert "simyard_requests_total" in served.get("/metrics")[1]
+        # Any process answers for all of them.
+        page = served.get("/metrics")[1]
+        assert 'simyard_requests_total{action="purchase",dialect="server7",status="429"} 4.0' in page
+        assert 'simyard_lane_batch_commands_sum{lane="admit"} 14.0' in page
+        assert 'simyard_lane_batch_commands_sum{lane="order"} 10.0' in page
+        assert 'simyard_lane_commands_waiting{lane="order"} 0.0' in page
 
 
 def test_a_killed_process_is_replaced(environment: dict[str, str]) -> None:
@@ -135,6 +142,9 @@ def test_a_killed_process_is_replaced(environment: dict[str, str]) -> None:
     with serving(environment, "--processes", "2") as served:
         children = psutil.Process(served.process.pid).children()
         assert len(children) == 3
+        metrics = Path(children[0].environ()["PROMETHEUS_MULTIPROC_DIR"])
+        gauges = {metrics / f"gauge_livesum_{child.pid}.db" for child in children}
+        eventually(lambda: all(gauge.exists() for gauge in gauges))
         for child in children:
             os.kill(child.pid, signal.SIGKILL)
 
@@ -143,6 +153,8 @@ def test_a_killed_process_is_replaced(environment: dict[str, str]) -> None:
             return len(now - {child.pid for child in children}) == 3
 
         eventually(replaced)
+        # What waited in a process that is dead waits no more.
+        assert not any(gauge.exists() for gauge in gauges)
         assert served.get("/api/v1/server7/balance", key)[0] == 200
     assert not [child for child in children if child.is_running()]
 

@@ -7,6 +7,7 @@ from typing import NewType, TypeAlias
 AccountId = NewType("AccountId", int)
 KeyId = NewType("KeyId", int)
 SessionId = NewType("SessionId", int)
+TokenKeyId = NewType("TokenKeyId", int)
 PoolId = NewType("PoolId", int)
 NumberId = NewType("NumberId", int)
 ServiceId = NewType("ServiceId", int)

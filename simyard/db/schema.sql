@@ -859,13 +859,6 @@ CREATE TABLE public.schema_migration (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-CREATE TABLE public.secret (
-    name text NOT NULL,
-    value bytea NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT secret_value_check CHECK ((length(value) >= 32))
-);
-
 CREATE TABLE public.service (
     id smallint NOT NULL,
     slug text NOT NULL,
@@ -936,6 +929,22 @@ CREATE TABLE public.stock_counted (
     country text NOT NULL,
     through bigint NOT NULL,
     rent boolean DEFAULT false NOT NULL
+);
+
+CREATE TABLE public.token_key (
+    id bigint NOT NULL,
+    value bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT token_key_value_check CHECK ((length(value) >= 32))
+);
+
+ALTER TABLE public.token_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.token_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 ALTER TABLE public.transfer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1264,9 +1273,6 @@ ALTER TABLE ONLY public.sandbox_payment
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
 
-ALTER TABLE ONLY public.secret
-    ADD CONSTRAINT secret_pkey PRIMARY KEY (name);
-
 ALTER TABLE ONLY public.service_permission
     ADD CONSTRAINT service_permission_pkey PRIMARY KEY (account_id, service_id);
 
@@ -1290,6 +1296,9 @@ ALTER TABLE ONLY public.stock_change
 
 ALTER TABLE ONLY public.stock_counted
     ADD CONSTRAINT stock_counted_pkey PRIMARY KEY (number_id);
+
+ALTER TABLE ONLY public.token_key
+    ADD CONSTRAINT token_key_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.transfer
     ADD CONSTRAINT transfer_pkey PRIMARY KEY (id);

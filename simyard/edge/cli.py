@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from simyard import __version__
 from simyard.base import money, phone
 from simyard.base.clock import SystemClock
-from simyard.base.ids import ActivationId, DeliveryId, KeyId, PayoutId, PoolId
+from simyard.base.ids import ActivationId, DeliveryId, KeyId, PayoutId, PoolId, TokenKeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
@@ -592,6 +592,32 @@ def _key_switch(name: str, enabled: bool, help_text: str) -> None:
 
 _key_switch("enable", True, "Switch a key on.")
 _key_switch("disable", False, "Switch a key off.")
+
+
+@cli.group("token")
+def token_group() -> None:
+    """Access tokens, which logins are answered with: rotate their key."""
+
+
+@token_group.command("rotate")
+@click.option("--now", "at_once", is_flag=True, help="Refuse every token that was signed before, at once.")
+@_json
+def token_rotate(at_once: bool, as_json: bool) -> None:
+    """Sign access tokens with a new key from now on.
+
+    Tokens signed before are good until they run out. With --now they are refused within seconds, by all processes: for a
+    key that somebody else may have read. Refresh tokens stay good, so programs go on with a new access token.
+    """
+
+    async def work(tx: Tx, now: datetime) -> TokenKeyId:
+        return await logins.rotate_token_key(tx, at_once=at_once, actor=_actor(), now=now)
+
+    key_id = _run(work)
+    if as_json:
+        _print_json({"key_id": key_id})
+        return
+    fate = "are refused" if at_once else "are good until they run out"
+    click.echo(f"Key {key_id} signs access tokens now. Tokens signed before {fate}.")
 
 
 # Money

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -25,12 +25,14 @@ from simyard.core.logins.model import (
     RequestReset,
     ResetPassword,
     Throttle,
+    TokenKey,
     Tokens,
     VerifyEmail,
 )
 from simyard.db.database import Database, Tx
 from simyard.settings import Settings
 from simyard.workers.identity import IssuerKeys
+from simyard.workers.token_keys import TokenKeys
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class LoginSteps:
         self._settings = settings
         self._passwords = passwords
         self._keys = keys
-        self._signing_key: bytes | None = None
+        self._token_keys = TokenKeys(self._read_token_keys, clock)
         self._throttle = Throttle(
             failures_max=settings.login_failures_max,
             address_failures_max=settings.login_address_failures_max,
@@ -104,17 +106,15 @@ class LoginSteps:
 
     async def read_access_token(self, token: str, now: datetime) -> Claims:
         """Refuses: WRONG_KEY (`expired` when that is all)."""
-        return tokens.read(await self._key(), token, now=now)
+        return tokens.read(await self._token_keys.key(tokens.key_id(token)), token, now=now)
 
-    async def _key(self) -> bytes:
-        if self._signing_key is None:
-            now = self._clock.now()
-            self._signing_key = await self._database.run(lambda tx: service.signing_key(tx, now=now))
-        return self._signing_key
+    async def _read_token_keys(self) -> Sequence[TokenKey]:
+        return await self._database.run(partial(service.token_keys, now=self._clock.now()))
 
     async def _tokens(self, session: OpenedSession, now: datetime) -> Tokens:
+        key = await self._token_keys.newest()
         claims = Claims(session.user.id, session.session_id)
-        access = tokens.write(await self._key(), claims, seconds=self._settings.access_token_seconds, now=now)
+        access = tokens.write(key, claims, seconds=self._settings.access_token_seconds, now=now)
         return Tokens(access, session.refresh_token, session.user)
 
     # Logging in

@@ -228,7 +228,9 @@ class Workers:
         erased += await remote.forget_leases(tx, before=texts_kept_from, now=now, limit=_UPKEEP_LIMIT)
         await idempotency.forget(tx, before=now - timedelta(hours=settings.idempotency_hours))
         await limits.forget_budgets(tx, before=now - _BUDGETS_KEPT)
-        erased += await logins.forget(tx, now=now, limit=_UPKEEP_LIMIT)
+        erased += await logins.forget(
+            tx, access_seconds=settings.access_token_seconds, now=now, limit=_UPKEEP_LIMIT
+        )
         return erased
 
 

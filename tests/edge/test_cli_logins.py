@@ -58,3 +58,18 @@ async def test_activating_opens_logins_that_failures_locked(shell: Shell, databa
     assert shell.run("account", "activate", "Jane@example.com").returncode == 0
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM login_count") == 0
+
+
+async def test_the_key_of_tokens_is_rotated(shell: Shell, database: Database) -> None:
+    assert shell.json("token", "rotate") == {"key_id": 1}
+    later = shell.run("token", "rotate")
+    assert (
+        later.stdout == "Key 2 signs access tokens now. Tokens signed before are good until they run out.\n"
+    )
+    at_once = shell.run("token", "rotate", "--now")
+    assert at_once.stdout == "Key 3 signs access tokens now. Tokens signed before are refused.\n"
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT actor, facts FROM audit WHERE action = 'token.key_rotated'")
+        assert await connection.fetchval("SELECT array_agg(id) FROM token_key") == [3]
+    assert [row["facts"]["dropped"] for row in rows] == [0, 0, 2]
+    assert all(row["actor"].startswith("shell") for row in rows)

@@ -79,15 +79,19 @@ def environment(empty_database_url: str) -> dict[str, str]:
 
 
 def account(environment: dict[str, str], *arguments: str) -> Any:
+    return json.loads(simyard(environment, "account", "add", *arguments, "--json"))
+
+
+def simyard(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "simyard", "account", "add", *arguments, "--json"],
+        [sys.executable, "-m", "simyard", *arguments],
         env=environment,
         capture_output=True,
         text=True,
         timeout=SECONDS_MAX,
         check=True,
     )
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def eventually(true: Any) -> Any:
@@ -135,6 +139,33 @@ def test_several_processes_share_a_budget_exactly(environment: dict[str, str]) -
         assert 'simyard_lane_batch_commands_sum{lane="admit"} 14.0' in page
         assert 'simyard_lane_batch_commands_sum{lane="order"} 10.0' in page
         assert 'simyard_lane_commands_waiting{lane="order"} 0.0' in page
+
+
+def test_all_processes_take_a_rotation_of_the_key_of_tokens_without_a_restart(
+    environment: dict[str, str],
+) -> None:
+    environment |= {"SIMYARD_RATE_LIMIT_SCALE": "100"}
+    account(environment, "buyer@example.com", "--password", "a long password")
+    with serving(environment, "--processes", "2") as served:
+
+        def logged_in() -> str:
+            given = {"email": "buyer@example.com", "password": "a long password"}
+            status, answer = served.get("/api/users/login", body=given)
+            assert status == 200, answer
+            return str(answer["access"])
+
+        def answers(token: str) -> set[int]:
+            """Each request has a connection of its own, so both processes are asked."""
+            return {served.get("/api/fivesim/countries", token)[0] for _ in range(12)}
+
+        before = logged_in()
+        assert answers(before) == {200}
+        simyard(environment, "token", "rotate")
+        after = logged_in()
+        assert answers(before) == answers(after) == {200}
+        simyard(environment, "token", "rotate", "--now")
+        eventually(lambda: answers(before) == answers(after) == {401})
+        assert answers(logged_in()) == {200}
 
 
 def test_a_killed_process_is_replaced(environment: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import argon2
+import jwt
 import pytest
 
 from simyard.base.ids import AccountId
@@ -39,6 +40,7 @@ from simyard.db.database import Database
 from simyard.settings import Settings
 from simyard.workers.identity import IssuerKeys
 from simyard.workers.logins import LoginSteps, Passwords
+from simyard.workers.token_keys import FRESH
 from tests.core.logins.issuer import CLIENT_ID, Issuer
 from tests.passwords import quick_passwords
 from tests.world import World
@@ -125,6 +127,10 @@ class Door:
             raise result
         return result
 
+    async def rotate(self, *, at_once: bool = False) -> int:
+        async with self.world.database.transaction() as tx:
+            return await service.rotate_token_key(tx, at_once=at_once, actor="test", now=self.clock.now())
+
     async def mails(self, email: str = JANE) -> list[tuple[str, str]]:
         rows = await self.world.rows("SELECT subject, body FROM mail WHERE recipient = $1 ORDER BY id", email)
         return [(subject, body) for subject, body in rows]
@@ -154,6 +160,10 @@ async def door(world: World, settings: Settings) -> AsyncIterator[Door]:
     passwords = Passwords()
     yield Door(world, world.database, settings, passwords)
     passwords.close()
+
+
+def key_id(token: str) -> object:
+    return jwt.get_unverified_header(token)["kid"]
 
 
 async def refusal(attempt: Awaitable[object]) -> Refusal:
@@ -578,7 +588,86 @@ async def test_processes_share_one_key(door: Door, world: World, settings: Setti
     for one in doors:
         for each in tokens:
             await one.enter(each)
-    assert await world.value("SELECT count(*) FROM secret") == 1
+
+
+async def test_tokens_of_the_key_before_are_believed_until_they_run_out(
+    door: Door, world: World, settings: Settings
+) -> None:
+    """By every process, those that had read the keys before included."""
+    await door.add()
+    other = Door(world, world.database, settings, door.passwords)
+    before = await door.log_in()
+    await other.enter(before)
+    assert await door.rotate() == 2
+    after = await door.log_in()
+    assert key_id(before.access) == "1"
+    assert key_id(after.access) == "2"
+    for one in (door, other):
+        await one.enter(before)
+        await one.enter(after)
+    door.clock.turn(DAY - 1)
+    await other.enter(before)
+    door.clock.turn(1)
+    assert (await refusal(other.enter(before))).facts == {"expired": True}
+
+
+async def test_after_a_rotation_at_once_only_new_tokens_are_believed(
+    door: Door, world: World, settings: Settings
+) -> None:
+    await door.add()
+    other = Door(world, world.database, settings, door.passwords)
+    before = await door.log_in()
+    await other.enter(before)
+    await door.rotate(at_once=True)
+    door.clock.turn(FRESH.total_seconds())
+    assert await reason(door.enter(before)) is Refused.WRONG_KEY
+    assert await reason(other.enter(before)) is Refused.WRONG_KEY
+    after = await other.refresh(before.refresh)
+    await door.enter(after)
+    await other.enter(after)
+
+
+async def test_nobody_is_given_a_token_of_a_key_that_was_dropped(door: Door) -> None:
+    await door.add()
+    await door.log_in()
+    await door.rotate(at_once=True)
+    assert key_id((await door.log_in()).access) == "2"
+
+
+async def test_rotations_at_once_leave_a_key_that_all_agree_on(
+    door: Door, world: World, settings: Settings
+) -> None:
+    await door.add()
+    await asyncio.gather(*(door.rotate(at_once=place % 2 == 0) for place in range(6)))
+    other = Door(world, world.database, settings, door.passwords)
+    await other.enter(await door.log_in())
+    assert await world.value("SELECT count(*) FROM audit WHERE action = 'token.key_rotated'") == 6
+
+
+async def test_a_rotation_is_audited_without_the_key(door: Door, world: World) -> None:
+    await door.rotate()
+    await door.rotate(at_once=True)
+    rows = await world.rows("SELECT actor, facts FROM audit WHERE action = 'token.key_rotated' ORDER BY id")
+    assert rows == [
+        ("test", {"key_id": 1, "at_once": False, "dropped": 0}),
+        ("test", {"key_id": 2, "at_once": True, "dropped": 1}),
+    ]
+
+
+async def test_a_key_is_forgotten_when_nothing_it_signed_can_be_in_time(door: Door, world: World) -> None:
+    await door.add()
+    await door.log_in()
+    await door.rotate()
+
+    async def keys_after(seconds: float) -> list[int]:
+        door.clock.turn(seconds)
+        async with world.database.transaction() as tx:
+            await service.forget(tx, access_seconds=DAY, now=door.clock.now(), limit=100)
+        return [key_id for (key_id,) in await world.rows("SELECT id FROM token_key ORDER BY id")]
+
+    assert await keys_after(DAY) == [1, 2]
+    assert await keys_after(DAY) == [2]
+    assert await keys_after(100 * DAY) == [2]
 
 
 # Registering
@@ -930,8 +1019,8 @@ async def test_what_is_over_is_forgotten(door: Door) -> None:
     door.clock.turn(31 * DAY)
     tokens = await door.log_in()
     async with door.world.database.transaction() as tx:
-        assert await service.forget(tx, now=door.clock.now(), limit=100) == 1
-        assert await service.forget(tx, now=door.clock.now(), limit=100) == 0
+        assert await service.forget(tx, access_seconds=DAY, now=door.clock.now(), limit=100) == 1
+        assert await service.forget(tx, access_seconds=DAY, now=door.clock.now(), limit=100) == 0
     await door.enter(tokens)
     assert await door.world.value("SELECT count(*) FROM refresh_token") == 1
     assert await door.world.value("SELECT count(*) FROM mailed_token") == 0

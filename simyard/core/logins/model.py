@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from simyard.base.ids import AccountId, SessionId
+from simyard.base.ids import AccountId, SessionId, TokenKeyId
 from simyard.core.accounts.model import AccountState
 
 
@@ -145,6 +145,14 @@ class Claims:
 
     account_id: AccountId
     session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """What access tokens are signed with; they name its id."""
+
+    id: TokenKeyId
+    value: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

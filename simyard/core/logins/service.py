@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from simyard.base.ids import AccountId, SessionId
+from simyard.base.ids import AccountId, SessionId, TokenKeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
@@ -26,6 +26,7 @@ from simyard.core.logins.model import (
     OpenedSession,
     Purpose,
     Throttle,
+    TokenKey,
     User,
 )
 from simyard.core.logins.store import MailedToken
@@ -35,18 +36,32 @@ from simyard.db.database import Tx
 
 log = logging.getLogger(__name__)
 
-_SIGNING_KEY = "access token key"
+# Clocks of several machines differ, and who signs may have read the keys just before another came.
+_KEY_MARGIN = timedelta(hours=1)
+
+# Keys of access tokens
 
 
-async def signing_key(tx: Tx, *, now: datetime) -> bytes:
-    """The key access tokens are signed with; the first to ask makes it."""
-    known = await store.secret(tx, name=_SIGNING_KEY)
-    if known is None:
-        await store.make_secret(tx, name=_SIGNING_KEY, value=secrets.token_bytes(tokens.KEY_BYTES), now=now)
-        known = await store.secret(tx, name=_SIGNING_KEY)
-    if known is None:
-        raise RuntimeError("the key of access tokens cannot be kept")
-    return known
+async def token_keys(tx: Tx, *, now: datetime) -> list[TokenKey]:
+    """The keys whose tokens are believed; the last signs. The first to ask makes one."""
+    return await store.token_keys(tx) or [await _new_token_key(tx, now)]
+
+
+async def rotate_token_key(tx: Tx, *, at_once: bool, actor: str, now: datetime) -> TokenKeyId:
+    """Sign access tokens with another key from now on.
+
+    Tokens of the keys before it are believed until they run out; `at_once`, none is any more. Sessions go on either way: a
+    refresh token gets its owner a token of the new key. Each call makes a key.
+    """
+    key = await _new_token_key(tx, now)
+    dropped = await store.delete_token_keys_before(tx, key_id=key.id) if at_once else 0
+    facts: dict[str, object] = {"key_id": key.id, "at_once": at_once, "dropped": dropped}
+    await audit.record(tx, actor=actor, action="token.key_rotated", facts=facts, now=now)
+    return key.id
+
+
+async def _new_token_key(tx: Tx, now: datetime) -> TokenKey:
+    return await store.insert_token_key(tx, value=secrets.token_bytes(tokens.KEY_BYTES), now=now)
 
 
 # Who may try
@@ -493,8 +508,9 @@ async def _account_for(
 # Upkeep
 
 
-async def forget(tx: Tx, *, now: datetime, limit: int) -> int:
-    """Drop counts, mailed tokens and sessions whose time is over; returns how many sessions."""
+async def forget(tx: Tx, *, access_seconds: int, now: datetime, limit: int) -> int:
+    """Drop counts, mailed tokens, keys of access tokens and sessions whose time is over; returns how many sessions."""
+    await store.forget_token_keys(tx, before=now - timedelta(seconds=access_seconds) - _KEY_MARGIN)
     await store.forget_counts(tx, now=now)
     await store.forget_mailed_tokens(tx, now=now)
     return await store.forget_sessions(tx, now=now, limit=limit)

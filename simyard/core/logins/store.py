@@ -7,9 +7,9 @@ from datetime import datetime
 
 import asyncpg
 
-from simyard.base.ids import AccountId, SessionId
+from simyard.base.ids import AccountId, SessionId, TokenKeyId
 from simyard.core.accounts.model import AccountState
-from simyard.core.logins.model import Ending, Login, Purpose
+from simyard.core.logins.model import Ending, Login, Purpose, TokenKey
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -90,13 +90,24 @@ async def mark_verified(tx: Tx, *, account_id: AccountId, now: datetime) -> None
 # Secrets
 
 
-async def make_secret(tx: Tx, *, name: str, value: bytes, now: datetime) -> None:
-    await _queries.make_secret.execute(tx, name=name, value=value, now=now)
+# Keys of access tokens
 
 
-async def secret(tx: Tx, *, name: str) -> bytes | None:
-    value: bytes | None = await _queries.secret.value(tx, name=name)
-    return value
+async def token_keys(tx: Tx) -> list[TokenKey]:
+    """Oldest first."""
+    return [TokenKey(TokenKeyId(row["id"]), row["value"]) for row in await _queries.token_keys.rows(tx)]
+
+
+async def insert_token_key(tx: Tx, *, value: bytes, now: datetime) -> TokenKey:
+    return TokenKey(TokenKeyId(await _queries.insert_token_key.value(tx, value=value, now=now)), value)
+
+
+async def delete_token_keys_before(tx: Tx, *, key_id: TokenKeyId) -> int:
+    return await _queries.delete_token_keys_before.execute(tx, key_id=key_id)
+
+
+async def forget_token_keys(tx: Tx, *, before: datetime) -> int:
+    return await _queries.forget_token_keys.execute(tx, before=before)
 
 
 # Sessions

@@ -23,11 +23,18 @@ UPDATE account SET name = :name WHERE id = :account_id;
 -- name: mark_verified
 UPDATE account SET email_verified_at = :now WHERE id = :account_id AND email_verified_at IS NULL;
 
--- name: make_secret
-INSERT INTO secret (name, value, created_at) VALUES (:name, :value, :now) ON CONFLICT (name) DO NOTHING;
+-- name: token_keys
+SELECT id, value FROM token_key ORDER BY id;
 
--- name: secret
-SELECT value FROM secret WHERE name = :name;
+-- name: insert_token_key
+INSERT INTO token_key (value, created_at) VALUES (:value, :now) RETURNING id;
+
+-- name: delete_token_keys_before
+DELETE FROM token_key WHERE id < :key_id;
+
+-- name: forget_token_keys
+-- Keys that were followed by another so long ago that no token they signed can be in time.
+DELETE FROM token_key WHERE id < (SELECT max(id) FROM token_key WHERE created_at < :before);
 
 -- name: insert_session
 INSERT INTO session (account_id, created_at, expires_at) VALUES (:account_id, :now, :expires_at) RETURNING id;

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simyard.base.ids import AccountId, SessionId
+from simyard.base.ids import AccountId, SessionId, TokenKeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.logins import tokens
-from simyard.core.logins.model import Claims
+from simyard.core.logins.model import Claims, TokenKey
 from tests.core.logins.issuer import raw_token
 
-KEY = bytes(range(64))
+KEY = TokenKey(TokenKeyId(3), bytes(range(64)))
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CLAIMS = Claims(AccountId(1842), SessionId(7))
 DAY = 24 * 3600
@@ -39,9 +39,14 @@ def payload(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not ...}
 
 
-def refused(token: str, now: datetime = NOW, key: bytes = KEY) -> Refusal:
+def signed(claims: dict[str, Any], algorithm: str = "HS256") -> str:
+    return jwt.encode(claims, KEY.value, algorithm=algorithm, headers={"kid": str(KEY.id)})
+
+
+def refused(token: str, now: datetime = NOW) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        tokens.read(key, token, now=now)
+        if tokens.key_id(token) == KEY.id:
+            tokens.read(KEY, token, now=now)
     assert caught.value.reason is Refused.WRONG_KEY
     return caught.value
 
@@ -54,11 +59,21 @@ def test_a_token_says_who_it_was_written_for_until_its_time_is_over() -> None:
 
 
 def test_the_tokens_of_this_test_are_ours_but_for_what_they_change() -> None:
-    assert tokens.read(KEY, jwt.encode(payload(), KEY, algorithm="HS256"), now=NOW) == CLAIMS
+    assert tokens.read(KEY, signed(payload()), now=NOW) == CLAIMS
+
+
+def test_a_token_names_its_key() -> None:
+    assert tokens.key_id(tokens.write(KEY, CLAIMS, seconds=DAY, now=NOW)) == KEY.id
+
+
+@pytest.mark.parametrize("key_id", [..., None, 3, True, "", "x", "-3", "3.0", "٣", "9" * 40])
+def test_a_token_that_names_no_key_is_refused(key_id: object) -> None:
+    header = {"alg": "HS256"} if key_id is ... else {"alg": "HS256", "kid": key_id}
+    refused(raw_token(header, payload(), b"x"))
 
 
 def test_another_key_signs_nothing() -> None:
-    refused(tokens.write(KEY[::-1], CLAIMS, seconds=DAY, now=NOW))
+    refused(tokens.write(TokenKey(KEY.id, KEY.value[::-1]), CLAIMS, seconds=DAY, now=NOW))
 
 
 def test_every_letter_counts() -> None:
@@ -79,9 +94,9 @@ def test_every_letter_counts() -> None:
     "algorithm", ["none", "None", "NONE", "nOnE", "", "HS384", "HS512", "RS256", "ES256"]
 )
 def test_the_token_does_not_choose_its_algorithm(algorithm: str) -> None:
-    refused(raw_token({"alg": algorithm, "typ": "JWT"}, payload(), b""))
+    refused(raw_token({"alg": algorithm, "typ": "JWT", "kid": "3"}, payload(), b""))
     if algorithm.startswith("HS"):
-        refused(jwt.encode(payload(), KEY, algorithm=algorithm))
+        refused(signed(payload(), algorithm))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +130,7 @@ def test_the_token_does_not_choose_its_algorithm(algorithm: str) -> None:
     ids=str,
 )
 def test_claims_that_are_not_ours(changed: dict[str, Any]) -> None:
-    refused(jwt.encode(payload(**changed), KEY, algorithm="HS256", sort_headers=False))
+    refused(signed(payload(**changed)))
 
 
 @given(st.one_of(st.text(), st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]*", fullmatch=True)))
@@ -125,4 +140,4 @@ def test_anything_else_is_no_token(text: str) -> None:
 
 def test_a_token_without_end_is_not_read() -> None:
     refused("a" * 1_000_000)
-    refused(raw_token({"alg": "HS256", "pad": "x" * 5000}, payload(), b"x"))
+    refused(raw_token({"alg": "HS256", "kid": "3", "pad": "x" * 5000}, payload(), b"x"))

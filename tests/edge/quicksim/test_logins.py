@@ -59,7 +59,8 @@ async def test_without_a_genuine_token_nothing_is_answered(
     place: tuple[str, str], world: World, client: httpx.AsyncClient, user: User, clock: ManualClock
 ) -> None:
     api_key = await world.issue_key(user.account_id)
-    secret = await world.value("SELECT value FROM secret")
+    secret = await world.value("SELECT value FROM token_key")
+    named = jwt.get_unverified_header(user.key)
     claims = jwt.decode(user.key, options={"verify_signature": False})
     other = await User.join(world, client)
     tokens = {
@@ -67,17 +68,23 @@ async def test_without_a_genuine_token_nothing_is_answered(
         "empty": "",
         "an api key": api_key,
         "a refresh token": user.refresh,
-        "another signature": jwt.encode(claims, b"x" * 64, algorithm="HS256"),
-        "no signature": raw_token({"alg": "none"}, claims, b""),
+        "another signature": jwt.encode(claims, b"x" * 64, headers=named),
+        "no signature": raw_token({**named, "alg": "none"}, claims, b""),
         "no signature, our header": user.key.rpartition(".")[0] + ".",
-        "another algorithm of ours": jwt.encode(claims, secret, algorithm="HS512"),
+        "another algorithm of ours": jwt.encode(
+            claims, secret, algorithm="HS512", headers={"kid": named["kid"]}
+        ),
         "another account": forged(user.key, sub=str(other.account_id)),
-        "another account's session": jwt.encode({**claims, "sub": str(other.account_id)}, secret),
-        "another session": jwt.encode({**claims, "sid": 2**40}, secret),
-        "another audience": jwt.encode({**claims, "aud": CLIENT_ID}, secret),
-        "another issuer": jwt.encode({**claims, "iss": "https://accounts.google.com"}, secret),
-        "another kind": jwt.encode({**claims, "typ": "refresh"}, secret),
-        "expired": jwt.encode({**claims, "exp": int(clock.now().timestamp())}, secret),
+        "another account's session": jwt.encode(
+            {**claims, "sub": str(other.account_id)}, secret, headers=named
+        ),
+        "another session": jwt.encode({**claims, "sid": 2**40}, secret, headers=named),
+        "another audience": jwt.encode({**claims, "aud": CLIENT_ID}, secret, headers=named),
+        "another issuer": jwt.encode({**claims, "iss": "https://accounts.google.com"}, secret, headers=named),
+        "another kind": jwt.encode({**claims, "typ": "refresh"}, secret, headers=named),
+        "no key": jwt.encode(claims, secret),
+        "another key": jwt.encode(claims, secret, headers={"kid": "999"}),
+        "expired": jwt.encode({**claims, "exp": int(clock.now().timestamp())}, secret, headers=named),
         "a credential": Issuer().credential(clock.now(), email=user.email),
         "a credential for our audience": Issuer().credential(clock.now(), **claims),
         "garbage": "a.b.c",
@@ -87,7 +94,9 @@ async def test_without_a_genuine_token_nothing_is_answered(
         response = await knock(client, token, place)
         assert refused(response) == (401, "unauthorized"), name
         assert response.headers["www-authenticate"] == "Bearer"
-    assert (await knock(client, user.key, place)).status_code != 401
+    # All that was wrong with them is what they say.
+    genuine = jwt.encode(claims, secret, headers=named)
+    assert (await knock(client, genuine, place)).status_code != 401
 
 
 async def test_a_token_lasts_a_day(client: httpx.AsyncClient, user: User, clock: ManualClock) -> None:

@@ -1458,6 +1458,8 @@ CREATE UNIQUE INDEX remote_lease_of_one_remote_id ON public.remote_lease USING b
 
 CREATE UNIQUE INDEX remote_lease_one_held ON public.remote_lease USING btree (lease_id) WHERE (state = ANY (ARRAY['asking'::text, 'held'::text]));
 
+CREATE INDEX remote_lease_over ON public.remote_lease USING btree (changed_at) WHERE ((state = 'done'::text) AND (problem IS NULL) AND (ending IS DISTINCT FROM 'sold'::text));
+
 CREATE INDEX remote_lease_problem ON public.remote_lease USING btree (changed_at) WHERE (problem IS NOT NULL);
 
 CREATE INDEX remote_offer_by_want ON public.remote_offer USING btree (country, service_id, pool_id);

@@ -1,4 +1,4 @@
-"""The rows of activations and idempotency keys."""
+"""The rows of activations, and of numbers accounts banned."""
 
 from __future__ import annotations
 

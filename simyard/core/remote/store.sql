@@ -268,5 +268,5 @@ UPDATE remote_lease SET problem = NULL WHERE id = :id AND problem IS NOT NULL RE
 DELETE FROM remote_lease
  WHERE id IN (SELECT id FROM remote_lease
                WHERE state = 'done' AND problem IS NULL AND ending IS DISTINCT FROM 'sold' AND changed_at < :before
-               LIMIT :limit FOR UPDATE SKIP LOCKED)
+               ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 RETURNING id;

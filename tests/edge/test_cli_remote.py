@@ -38,6 +38,10 @@ def test_what_cannot_be_a_profile_is_refused(shell: Shell) -> None:
     for arguments, hint in (
         (UPSTREAM, "--protocol, --url and --key"),
         (("pool", "add", "v", "--kind", "upstream", "--protocol", "telepathy", *where), "handler"),
+        (
+            (*UPSTREAM, "--url", "vendor.example.com", "--key", "hush"),
+            "the url is not valid: neither http nor",
+        ),
         ((*UPSTREAM, *where, "--switch", "no-such-switch=1"), "no-such-switch"),
         ((*UPSTREAM, *where, "--switch", "nothing"), "name=value"),
         (("pool", "add", "v", "--kind", "partner", "--protocol", "industry", *where), "--supplier"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simyard.base.addresses import parse_url
 from simyard.core.remote.model import Profile
 from simyard.workers.outgoing import OutgoingClient
 from simyard.workers.remote import partner
@@ -20,8 +21,12 @@ SOURCES["onlinesim"] = OnlinesimSource
 
 
 def source_of(profile: Profile, client: OutgoingClient) -> Source:
-    """Raises WrongSwitch, also for a protocol nobody here speaks."""
+    """Raises WrongSwitch, also for a protocol nobody here speaks and an address that is none."""
     make = SOURCES.get(profile.protocol)
     if make is None:
         raise WrongSwitch(f"no protocol {profile.protocol!r}; there are: {', '.join(sorted(SOURCES))}")
+    try:
+        parse_url(profile.url)
+    except ValueError as error:
+        raise WrongSwitch(f"the url is not valid: {error}") from None
     return make(profile, client)

@@ -83,6 +83,11 @@ class CountryCodes:
     def handler_of(self, iso2: str) -> int | None:
         return self._handler.get(iso2)
 
+    @property
+    def handler_vendors(self) -> list[str]:
+        """Vendors that have country ids of their own."""
+        return sorted({vendor for vendor, _ in self._by_vendor_handler})
+
     def by_handler(self, code: int, *, vendor: str = "") -> str | None:
         """By the common table and its second ids (12, virtual USA), after those of the named vendor alone."""
         return self._by_vendor_handler.get((vendor, code)) or self._by_handler.get(code)

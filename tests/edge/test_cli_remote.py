@@ -42,6 +42,7 @@ def test_what_cannot_be_a_profile_is_refused(shell: Shell) -> None:
             (*UPSTREAM, "--url", "vendor.example.com", "--key", "hush"),
             "the url is not valid: neither http nor",
         ),
+        ((*UPSTREAM, *where, "--switch", "vendor=hero"), "vendor is herosms or smsbower; others need none"),
         ((*UPSTREAM, *where, "--switch", "no-such-switch=1"), "no-such-switch"),
         ((*UPSTREAM, *where, "--switch", "nothing"), "name=value"),
         (("pool", "add", "v", "--kind", "partner", "--protocol", "industry", *where), "--supplier"),

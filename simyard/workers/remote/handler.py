@@ -201,6 +201,9 @@ class HandlerSource:
     ) -> None:
         """Raises WrongSwitch."""
         self._switches = read_switches(profile, HandlerSwitches)
+        vendors = codes.countries.handler_vendors
+        if self._switches.vendor and self._switches.vendor not in vendors:
+            raise WrongSwitch(f"vendor is {' or '.join(vendors)}; others need none")
         if self._switches.order_action not in ("getNumberV2", "getNumber"):
             raise WrongSwitch("order_action is getNumberV2 or getNumber")
         if not re.fullmatch("getPrices[A-Za-z0-9]{0,12}", self._switches.prices_action):

@@ -159,7 +159,12 @@ def start(data_dir: Path, *, durable: bool = True) -> EmbeddedServer:
     Not `durable` is for tests: fast, and worthless after a crash of the machine.
     """
     data_dir = data_dir.expanduser().resolve()
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    except OSError as error:
+        raise EmbeddedServerFailed(f"cannot make the data folder {data_dir}: {error.strerror}") from error
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        raise EmbeddedServerFailed(f"cannot write in the data folder {data_dir}")
     pgdata = _pgdata(data_dir)
     with _starting_or_stopping(data_dir):
         _initialize(pgdata)

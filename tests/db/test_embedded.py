@@ -212,5 +212,5 @@ def test_a_server_that_dies_while_it_is_joined_is_started_again(
 
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(embedded.EmbeddedServerFailed, match="cannot make the data folder .*/file/data"):
+    with pytest.raises(embedded.EmbeddedServerFailed, match=r"cannot make the data folder .*/file/data"):
         embedded.start(tmp_path / "file" / "data")

@@ -22,7 +22,7 @@ from click.shell_completion import get_completion_class
 from starlette.applications import Starlette
 
 from simyard import __version__
-from simyard.base import money, phone
+from simyard.base import addresses, money, phone
 from simyard.base.clock import SystemClock
 from simyard.base.ids import ActivationId, DeliveryId, KeyId, PayoutId, PoolId, TokenKeyId
 from simyard.base.refusals import Refusal, Refused
@@ -2239,7 +2239,17 @@ def gateway_goip(url_file: IO[str], secret_file: IO[str] | None, listen: str, pa
     host, _, port = listen.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise click.BadParameter("use an address and a port such as 0.0.0.0:44444")
-    post = goip.posting(url_file.read().strip(), secret_file.read().strip() if secret_file else None)
+    url = url_file.read().strip()
+    try:
+        is_ours = gateway_endpoints.path("goip-bridge", "") in addresses.parse_url(url).target
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise click.BadParameter(
+            f"{url_file.name} does not hold the secret address of a gateway of the kind goip-bridge",
+            param_hint="'--url-file'",
+        )
+    post = goip.posting(url, secret_file.read().strip() if secret_file else None)
 
     def ready(address: tuple[Any, ...]) -> None:
         click.echo(f"Listening for boxes on {address[0]}:{address[1]}")

@@ -42,7 +42,9 @@ def _sim(event: dict[str, Any]) -> Sim:
 
 def set_up(url: str, secret: str | None) -> list[str]:
     return [
-        "In goip-bridge's configuration:",
+        "Beside the boxes, with the address and the secret below in files of their own:",
+        "  simyard gateway goip --url-file FILE --secret-file FILE --listen 0.0.0.0:44444 --password PW",
+        "or, with goip-bridge, in its configuration:",
         f"  webhook_url    {url}",
         f"  webhook_token  {secret or '(none)'}",
         "Map each line once: simyard gateway map NAME line01 NUMBER",

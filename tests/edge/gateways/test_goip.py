@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simyard.edge import cli
 from simyard.edge.gateways import goip
 from tests.edge.gateways.bench import NUMBER, TEXT, Bench, bench, clock
 from tests.world import world
@@ -199,3 +201,12 @@ def test_the_command_listens_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert process.returncode == 0, said
     assert TEXT not in said
     assert "gw_x" not in said
+
+
+@pytest.mark.parametrize("url", ["", "not an address", "https://sms.example.com/gateway/textbee/gw_x"])
+def test_the_command_does_not_listen_without_the_address_of_such_a_gateway(tmp_path: Path, url: str) -> None:
+    address = tmp_path / "address"
+    address.write_text(f"{url}\n")
+    done = CliRunner().invoke(cli.cli, ["gateway", "goip", "--url-file", str(address), "--password", "pw"])
+    assert done.exit_code == 2
+    assert "does not hold the secret address of a gateway of the kind goip-bridge" in done.stderr

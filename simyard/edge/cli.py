@@ -456,7 +456,13 @@ def account() -> None:
 @click.argument("email")
 @click.option("--password", callback=_password, help="For dialects with a login; 8 to 200 characters.")
 @click.option("--name", default="", help="Of the person, for dialects that show it.")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default="buyer", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default="buyer",
+    show_default=True,
+    help="What it does here.",
+)
 @click.option(
     "--currency", default="USD", show_default=True, callback=_currency, help="Of its wallet, for good."
 )
@@ -532,7 +538,13 @@ def key() -> None:
 
 @key.command("add")
 @click.argument("email")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What it may be used for; repeatable; by default all that the account's role may do.",
+)
 @click.option("--network", "networks", multiple=True, help="Allow only this address or CIDR network.")
 @click.option("--pool", type=int, help="The pool a supplier's reports under this key go to.")
 @_json
@@ -596,7 +608,7 @@ _key_switch("disable", False, "Switch a key off.")
 
 @cli.group("token")
 def token_group() -> None:
-    """Access tokens, which logins are answered with: rotate their key."""
+    """Access tokens, what logins are answered with: rotate."""
 
 
 @token_group.command("rotate")
@@ -661,7 +673,14 @@ def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool
     "--from", "since", type=_Moment(ends=False), help="First day (UTC), or moment; default: the beginning."
 )
 @click.option("--until", type=_Moment(ends=True), help="Last day (UTC), or the moment it ends; default: now.")
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    show_default=True,
+    help="What is printed.",
+)
 def wallet_statement(email: str, since: datetime | None, until: datetime | None, form: str) -> None:
     """Print every movement of a wallet, from the opening to the closing balance."""
 
@@ -785,7 +804,9 @@ def funding_deposit(account_number: str, amount: int, reference: str | None, as_
 @click.option("--account", "email", help="Only those of this account.")
 @click.option("--refused", "state", flag_value="refused", help="Only those that were not credited.")
 @click.option("--waiting", "state", flag_value="seen", help="Only those that are still to be verified.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Deposits at most."
+)
 @_json
 def funding_list(email: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Show deposits, newest first, and why some were not credited."""
@@ -970,7 +991,9 @@ def payout_request(email: str, amount: int, method: str, as_json: bool) -> None:
 @click.option(
     "--state", type=click.Choice([state.value for state in PayoutState]), help="Only those in this state."
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Payouts at most."
+)
 @_json
 def payout_list(email: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Show payouts, newest first."""
@@ -1045,12 +1068,17 @@ def _show_payouts(shown: Sequence[Payout], as_json: bool) -> None:
 
 @cli.group()
 def pool() -> None:
-    """Pools: add, profile, problems, names, consent, enable, disable, rent."""
+    """Pools: add, profile, problems, names, test, consent, enable, disable, rent, blacklist, filter, forgive."""
 
 
 @pool.command("add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice([kind.value for kind in PoolKind]), required=True)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in PoolKind]),
+    required=True,
+    help="Where its numbers come from: a supplier's reports, a partner asked for each, another platform, nowhere.",
+)
 @click.option("--supplier", "supplier_email", help="The account that reports its numbers and earns.")
 @click.option(
     "--share", type=click.IntRange(0, 100), help="Supplier's share in percent; the setting's when left out."
@@ -1473,7 +1501,7 @@ def _quality_facts(one: Quality) -> dict[str, object]:
 
 @cli.group()
 def number() -> None:
-    """Numbers: block, unblock, publish, withdraw."""
+    """Numbers: block, unblock, check, checks, publish, withdraw."""
 
 
 def _e164(msisdn: str) -> str:
@@ -1849,7 +1877,9 @@ def webhook_show(email: str, as_json: bool) -> None:
 
 @webhook.command("log")
 @click.argument("email")
-@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--page", type=click.IntRange(min=1), default=1, show_default=True, help="Older ones are on later pages."
+)
 @_json
 def webhook_log(email: str, page: int, as_json: bool) -> None:
     """Show what an account was told, newest first, without the texts."""
@@ -1987,7 +2017,9 @@ _base_url = click.option(
 
 @gateway.command("add")
 @click.argument("name")
-@click.option("--kind", "kind_name", type=click.Choice(list(KINDS)), required=True)
+@click.option(
+    "--kind", "kind_name", type=click.Choice(list(KINDS)), required=True, help="What box or app it is."
+)
 @click.option("--pool", "pool_id", type=int, required=True, help="The direct pool its numbers are in.")
 @click.option(
     "--allow", "networks", multiple=True, callback=_networks, help="Address or network it calls from."

@@ -1165,6 +1165,16 @@ def pool_add(
         click.echo(f"Consent on record: {consent}")
 
 
+async def _remote_pool(tx: Tx, pool_id: int, base_currency: str) -> ProfileView:
+    """Refuses: UNKNOWN_POOL. A pool whose numbers lie here is told apart from one that does not exist."""
+    found = await pools.find_pool(tx, PoolId(pool_id))
+    if found.kind not in remote.KINDS:
+        raise click.ClickException(
+            f"pool {pool_id} is a {found.kind} pool: only partner and upstream pools have another server"
+        )
+    return await remote.profile_of(tx, found.id, base_currency)
+
+
 async def _set_profile(
     tx: Tx, check_profile: Callable[[Profile], None], wanted: SetProfile, now: datetime
 ) -> None:
@@ -1203,7 +1213,7 @@ def pool_profile(
     settings = Settings.from_environment()
 
     async def work(tx: Tx, now: datetime) -> ProfileView:
-        view = await remote.profile_of(tx, PoolId(pool_id), settings.base_currency)
+        view = await _remote_pool(tx, pool_id, settings.base_currency)
         if protocol or url or remote_key or key_in or switches:
             was = view.profile
             chosen = {name: value for name, value in {**was.switches, **dict(switches)}.items() if value}
@@ -1336,7 +1346,7 @@ def pool_test(
 
     async def work(database: Database) -> bool:
         async with database.transaction() as tx:
-            view = await remote.profile_of(tx, PoolId(pool_id), settings.base_currency)
+            view = await _remote_pool(tx, pool_id, settings.base_currency)
             supplier_id = view.profile.supplier_id
             balance = None if supplier_id is None else await wallet.balance(tx, supplier_id)
         trial = PartnerTrial(

@@ -47,7 +47,9 @@ def test_what_cannot_be_a_profile_is_refused(shell: Shell) -> None:
         ((*UPSTREAM, *where, "--switch", "nothing"), "name=value"),
         (("pool", "add", "v", "--kind", "partner", "--protocol", "industry", *where), "--supplier"),
         (("pool", "add", "v", "--kind", "sandbox", "--url", "https://vendor.example.com/"), "not sandbox"),
-        (("pool", "profile", sandbox["id"]), f"There is no pool {sandbox['id']}."),
+        (("pool", "profile", sandbox["id"]), f"pool {sandbox['id']} is a sandbox pool"),
+        (("pool", "test", sandbox["id"]), f"pool {sandbox['id']} is a sandbox pool"),
+        (("pool", "profile", "9999"), "There is no pool 9999."),
         (("pool", "problems", "--clear", "7"), "There is no"),
     ):
         refused = shell.run(*arguments)

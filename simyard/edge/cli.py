@@ -1720,7 +1720,9 @@ def rent_list(email: str, as_json: bool) -> None:
 
 
 @rent.command("bans")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Numbers at most."
+)
 @_json
 def rent_bans(limit: int, as_json: bool) -> None:
     """Show numbers that are not rented out for a day, because three rentals in a row got no first SMS."""
@@ -2326,7 +2328,9 @@ def messages_group() -> None:
 @messages_group.command("late")
 @click.option("--lease", "lease_id", type=int, help="Only those of this activation or rental.")
 @click.option("--number", "msisdn", help="Only those of this number.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Messages at most."
+)
 @_json
 def messages_late(lease_id: int | None, msisdn: str | None, limit: int, as_json: bool) -> None:
     """Show SMS that came moments after their lease had closed, newest first.

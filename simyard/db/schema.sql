@@ -1452,9 +1452,9 @@ CREATE INDEX remote_lease_by_remote_id ON public.remote_lease USING btree (pool_
 
 CREATE INDEX remote_lease_due ON public.remote_lease USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 
-CREATE INDEX remote_lease_held ON public.remote_lease USING btree (pool_id) WHERE (state = 'held'::text);
-
 CREATE UNIQUE INDEX remote_lease_of_one_remote_id ON public.remote_lease USING btree (pool_id, remote_id) WHERE (state = ANY (ARRAY['held'::text, 'finishing'::text]));
+
+CREATE INDEX remote_lease_of_pool ON public.remote_lease USING btree (pool_id) WHERE (state = ANY (ARRAY['asking'::text, 'held'::text, 'finishing'::text]));
 
 CREATE UNIQUE INDEX remote_lease_one_held ON public.remote_lease USING btree (lease_id) WHERE (state = ANY (ARRAY['asking'::text, 'held'::text]));
 

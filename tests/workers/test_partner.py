@@ -472,6 +472,16 @@ async def test_time_runs_out(server: PartnerServer, monkeypatch: pytest.MonkeyPa
     assert failed.value.ambiguous
 
 
+async def test_how_long_an_answer_is_waited_for_is_a_switch(server: PartnerServer) -> None:
+    server.quirks.silent = frozenset({"GET_SERVICES", "FINISH_ACTIVATION"})
+    source = spoken_to(server, given={"answer_seconds": "1"})
+    async with asyncio.timeout(5):
+        with pytest.raises(SourceFailed):
+            await source.stock()
+        with pytest.raises(SourceFailed):
+            await source.finish("1", Ending.CANCELED, amount=0, currency="RUB")
+
+
 async def test_a_late_number_still_arrives(server: PartnerServer) -> None:
     answered = asyncio.Event()
     server.quirks.slow = {"GET_NUMBER": answered}
@@ -503,6 +513,9 @@ async def test_an_end_the_partner_does_not_know_is_refused(server: PartnerServer
         ({"countries": "atlantis"}, "name=ours"),
         ({"services": "x=nothing-of-ours"}, "nothing-of-ours"),
         ({"sum_decimals": "9"}, "sum_decimals"),
+        ({"ports": "0"}, "ports"),
+        ({"answer_seconds": "60"}, "answer_seconds"),
+        ({"finish_retry_seconds": "0"}, "finish_retry_seconds"),
         ({"push_networks": "203.0.113.0/24,home"}, "push_networks"),
     ],
 )

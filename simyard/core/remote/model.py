@@ -213,7 +213,7 @@ class HeldNumber:
 
 @dataclass(frozen=True, slots=True)
 class DueLease:
-    """Something is to be done about what a source was asked for."""
+    """Something is to be done about what a source was asked for. `retry_seconds`: how soon again, where its profile says."""
 
     id: int
     lease_id: LeaseId
@@ -228,6 +228,7 @@ class DueLease:
     asked_at: datetime
     changed_at: datetime
     tries: int
+    retry_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def finish_again_at(due: DueLease, now: datetime, *, rejected: bool) -> datetime
         return None
     if now >= due.changed_at + timedelta(hours=_FINISH_HOURS):
         return None
-    seconds = min(_FINISH_SECONDS * 2 ** min(due.tries, 10), _FINISH_SECONDS_MAX)
+    seconds = min((due.retry_seconds or _FINISH_SECONDS) * 2 ** min(due.tries, 10), _FINISH_SECONDS_MAX)
     return now + timedelta(seconds=seconds)
 
 

@@ -5,6 +5,7 @@ Rows of remote leases are locked after numbers, leases and wallets; the profiles
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -128,24 +129,27 @@ async def unknown_names(tx: Tx, pool_id: PoolId | None, *, limit: int = 1_000) -
 async def choose(tx: Tx, wants: Sequence[RemoteWant], *, now: datetime) -> list[Choice | None]:
     """The sources' own names of what they would be asked for; None for what a pool has not or is not asked now.
 
-    A pool that failed too often is tried by one order after a while. Its profile's row is passed over when locked.
+    A pool that failed too often is tried by one order after a while. Its profile's row is passed over when locked. One that
+    can lend so many numbers only is asked for no more, as far as this transaction can see.
     """
     found = await store.choose(tx, wants=wants, now=now)
-    failing = {
-        wants[place].pool_id for place, (_, failures) in found.items() if failures >= rules.FAILURES_MAX
-    }
+    failing = {wants[place].pool_id for place, one in found.items() if one.failures >= rules.FAILURES_MAX}
     tried = set()
     if failing:
         until = now + timedelta(seconds=rules.OPEN_SECONDS)
         tried = await store.take_probes(tx, pool_ids=failing, now=now, until=until)
     choices: list[Choice | None] = [None] * len(wants)
-    for place, (choice, _) in sorted(found.items()):
+    asked: Counter[PoolId] = Counter()
+    for place, one in sorted(found.items()):
         pool_id = wants[place].pool_id
-        if pool_id not in failing:
-            choices[place] = choice
-        elif pool_id in tried:
+        if one.room is not None and asked[pool_id] >= one.room:
+            continue
+        if pool_id in failing:
+            if pool_id not in tried:
+                continue
             tried.remove(pool_id)
-            choices[place] = choice
+        asked[pool_id] += 1
+        choices[place] = one.choice
     return choices
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -141,8 +142,17 @@ async def mark_not_stocked(tx: Tx, *, pool_id: PoolId, problem: str) -> None:
     await _queries.mark_not_stocked.execute(tx, pool_id=pool_id, problem=problem)
 
 
-async def choose(tx: Tx, *, wants: Sequence[RemoteWant], now: datetime) -> dict[int, tuple[Choice, int]]:
-    """By the place of each want: the names, and the failures in a row of its pool."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a want would be asked for, the failures in a row of its pool, and how many numbers more that can lend."""
+
+    choice: Choice
+    failures: int
+    room: int | None
+
+
+async def choose(tx: Tx, *, wants: Sequence[RemoteWant], now: datetime) -> dict[int, Chosen]:
+    """By the place of each want."""
     rows = await _queries.choose.rows(
         tx,
         pool_ids=[want.pool_id for want in wants],
@@ -153,9 +163,10 @@ async def choose(tx: Tx, *, wants: Sequence[RemoteWant], now: datetime) -> dict[
         now=now,
     )
     return {
-        row["ordinal"] - 1: (
+        row["ordinal"] - 1: Chosen(
             Choice(row["country_name"], row["service_name"], row["operator_name"]),
             row["failures"],
+            row["room"],
         )
         for row in rows
     }
@@ -334,6 +345,7 @@ def _due(row: asyncpg.Record) -> DueLease:
         asked_at=row["asked_at"],
         changed_at=row["changed_at"],
         tries=row["tries"],
+        retry_seconds=row["retry_seconds"],
     )
 
 

@@ -93,8 +93,14 @@ UPDATE remote_profile SET stocked_at = :now, stock_problem = NULL, balance = :ba
 UPDATE remote_profile SET stock_problem = :problem WHERE pool_id = :pool_id;
 
 -- name: choose
--- For each want the source's own names of what it would be asked for; none where it has nothing for the price.
-SELECT want.ordinal, offer.country_name, offer.service_name, offer.operator_name, profile.failures
+-- For each want the source's own names of what it would be asked for; none where it has nothing for the price. The room:
+-- how many numbers more its pool can lend, where that has a limit.
+SELECT want.ordinal, offer.country_name, offer.service_name, offer.operator_name, profile.failures,
+       CASE WHEN profile.switches ? 'ports'
+            THEN (profile.switches ->> 'ports')::integer
+                 - (SELECT count(*) FROM remote_lease
+                     WHERE remote_lease.pool_id = profile.pool_id AND remote_lease.state IN ('asking', 'held', 'finishing'))
+            END AS room
   FROM unnest(:pool_ids::bigint[], :countries::text[], :service_ids::smallint[], :operator_ids::integer[],
               :cost_maxima::bigint[])
        WITH ORDINALITY AS want (pool_id, country, service_id, operator_id, cost_max, ordinal)
@@ -228,7 +234,9 @@ WITH due AS (
 UPDATE remote_lease SET due_at = :claimed_until
   FROM locked WHERE remote_lease.id = locked.id
 RETURNING remote_lease.id, lease_id, pool_id, state, wish, remote_id, amount, currency, ending, next_wanted, asked_at,
-          changed_at, tries;
+          changed_at, tries,
+          (SELECT (switches ->> 'finish_retry_seconds')::float8 FROM remote_profile
+            WHERE remote_profile.pool_id = remote_lease.pool_id) AS retry_seconds;
 
 -- name: record_finished
 -- Unless it has to end in another way meanwhile.

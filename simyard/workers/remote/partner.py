@@ -80,8 +80,8 @@ Url = Annotated[str, Meta(max_length=2000)]
 class PartnerSwitches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What differs from partner to partner. Empty or not there: as the protocol has it.
 
-    `push_answers` and `push_networks` are for those who take SMS in, `poll_seconds` is for whoever asks for stock; they are
-    here because a partner has one list of switches.
+    `push_answers` and `push_networks` are for those who take SMS in; `poll_seconds`, `finish_retry_seconds` and `ports` are
+    read from the profile by whoever asks. They are here because a partner has one list of switches.
     """
 
     # Where each action goes, when not to the pool's one address. Those for rentals fall back to those without.
@@ -96,6 +96,8 @@ class PartnerSwitches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_type: Literal["", "json", "json-utf8"] = ""
     accept_gzip: bool = True
     gzip_bodies: bool = False
+    # How long its answers are waited for. What an order waits for a number is the platform's to say.
+    answer_seconds: Annotated[float, Meta(ge=1, le=25)] = ANSWER_SECONDS_MAX
     bearer: bool = True
     user_agent: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")] = "Simyard/1"
     prefixes: Literal["", "integers", "strings"] = ""
@@ -120,6 +122,10 @@ class PartnerSwitches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     push_networks: Annotated[str, Meta(max_length=2000)] = ""
     # How often it is asked what it has, where that is more often than usual.
     poll_seconds: Annotated[int, Meta(ge=5, le=3600)] | None = None
+    # How soon it is told again how a lease ended; each time it has not heard it doubles that.
+    finish_retry_seconds: Annotated[int, Meta(ge=1, le=300)] | None = None
+    # How many numbers it can lend at a time, whatever it reports.
+    ports: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
 
 _BOOLEANS = frozenset({"accept_gzip", "gzip_bodies", "bearer", "send_currency", "sum_in_finish"})
@@ -309,7 +315,7 @@ class Partner:
         url: str,
         fields: Mapping[str, Any],
         *,
-        seconds_max: float = ANSWER_SECONDS_MAX,
+        seconds_max: float | None = None,
         big: bool = False,
     ) -> dict[str, Any]:
         """One request and its answer, the names of its fields in lower case. Raises SourceRefused and SourceFailed."""
@@ -323,7 +329,7 @@ class Partner:
             url,
             self._headers,
             body,
-            seconds_max=seconds_max,
+            seconds_max=seconds_max or self.switches.answer_seconds,
             accept_encoding="gzip, deflate" if self.switches.accept_gzip else "identity",
             **sizes,
         )

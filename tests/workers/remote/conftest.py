@@ -52,6 +52,7 @@ class RemoteWorld:
         supplier: AccountId | None = None,
         name: str | None = None,
         rent_allowed: bool = False,
+        switches: Mapping[str, str] | None = None,
     ) -> tuple[Pool, Host, AccountId | None]:
         """A remote pool that has told what it offers."""
         world = self.world
@@ -65,7 +66,7 @@ class RemoteWorld:
         HOSTS[url] = host
         host.offers = host.offers or (offer(slug=slug),)
         async with world.database.transaction() as tx:
-            command = SetProfile(pool.id, PROTOCOL, url, "key")
+            command = SetProfile(pool.id, PROTOCOL, url, "key", switches or {})
             await remote.set_profile(tx, command, actor="test", now=world.clock.now())
             await remote.record_stock(
                 tx, pool.id, Stock(host.offers), online_seconds=10**9, now=world.clock.now()

@@ -246,6 +246,39 @@ async def test_finish_is_repeated_until_it_succeeded(far: RemoteWorld) -> None:
     assert host.endings() == [Ending.CANCELED]
 
 
+async def test_how_soon_finish_is_repeated_is_the_profiles_to_say(far: RemoteWorld) -> None:
+    world = far.world
+    _, host, _ = await far.add_pool(switches={"finish_retry_seconds": "2"})
+    buyer = await world.add_buyer("10")
+    order = await far.order(buyer)
+    await world.cancel(buyer, order.activation_id)
+    host.finish_raises = [SourceFailed("down", ambiguous=True)] * 2
+    for seconds in (0, 2, 4):
+        assert host.finished == []
+        world.clock.turn(seconds)
+        await far.leases.settle()
+    assert host.endings() == [Ending.CANCELED]
+
+
+async def test_a_pool_with_so_many_ports_lends_no_more_numbers_at_a_time(far: RemoteWorld) -> None:
+    """Whatever it reports; a number that has not been given back keeps its port."""
+    world = far.world
+    _, host, _ = await far.add_pool(Host(numbers=world.msisdns(4)), switches={"ports": "2"})
+    buyer = await world.add_buyer("10")
+    results = await asyncio.gather(*(far.order(buyer) for _ in range(3)), return_exceptions=True)
+    (refused,) = (one for one in results if isinstance(one, BaseException))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Refused.NO_NUMBERS
+    (first, _) = (one for one in results if not isinstance(one, BaseException))
+    await world.cancel(buyer, first.activation_id)
+    with pytest.raises(Refusal):
+        await far.order(buyer)
+    assert len(host.wishes) == 2
+    await far.leases.settle()
+    await far.order(buyer)
+    await world.assert_whole()
+
+
 async def test_a_source_that_never_hears_it_is_reported_after_a_day(far: RemoteWorld) -> None:
     world = far.world
     _, host, _ = await far.add_pool()

@@ -25,12 +25,12 @@ from simyard.core.pools import service as pools
 from simyard.core.pools.model import Pool
 from simyard.db.database import Tx
 
-# A first look is small, because the cursor usually stands right before a free number; a want that finds too little
-# looks wider each time, up to a bound on what one order may cost. What it passed is remembered, so the next order
-# goes on there.
-_WINDOW_FIRST = 32
-_WINDOW_GROWTH = 4
-_WINDOW_MAX = 4096
+# A look ends where it has found what is wanted and one to spare: the cursor then stands right before that one, where the
+# next order finds it. A want that gets too little, because others hold what it found or its buyer excludes it, looks for
+# more each time. The windows bound what one order may cost. What it passed is remembered, so the next goes on there.
+_SPARE_FIRST = 1
+_SPARE_GROWTH = 4
+_WINDOW = 4096
 _LOOKS_MAX = 64
 _CURSOR_STEP = 32
 # How far along its shelf a rental looks past numbers its buyer does not want.
@@ -158,7 +158,7 @@ async def claim(tx: Tx, wants: Sequence[Want]) -> None:
     Never waits for another transaction: what others hold is passed over.
     """
     open_wants: list[tuple[Want, Looked | None]] = [(want, None) for want in wants]
-    window = _WINDOW_FIRST + 2 * max((want.count for want in wants), default=0)
+    spare = _SPARE_FIRST
     for _ in range(_LOOKS_MAX):
         if not open_wants:
             break
@@ -167,19 +167,20 @@ async def claim(tx: Tx, wants: Sequence[Want]) -> None:
             tx,
             wants=[want for want, _ in open_wants],
             after=[after for _, after in open_wants],
-            window=window,
+            spare=spare,
+            window=_WINDOW,
             cursor_step=_CURSOR_STEP,
         )
         gained = {(want.pool_id, want.country) for want, _ in open_wants if len(want.claimed) > had[id(want)]}
-        # A want that has looked at a whole window goes on behind it. One that has come to the end of its shelf is
-        # done, unless another want of the same batch may have got numbers it had locked too: then it looks again.
+        # A want that got too little goes on where it stopped, unless others of the batch got numbers of its shelf: it may
+        # have found those too, so it starts again. At the end of its shelf it is done.
+        contended = gained if len(wants) > 1 else set()
         open_wants = [
-            (want, latest if latest.more else None)
+            (want, None if (want.pool_id, want.country) in contended else latest)
             for (want, _), latest in zip(open_wants, looked, strict=True)
-            if len(want.claimed) < want.count
-            and (latest.more or (len(wants) > 1 and (want.pool_id, want.country) in gained))
+            if len(want.claimed) < want.count and (latest.more or (want.pool_id, want.country) in contended)
         ]
-        window = min(window * _WINDOW_GROWTH, _WINDOW_MAX)
+        spare = min(spare * _SPARE_GROWTH, _WINDOW)
     claimed = [number.id for want in wants for number in want.claimed]
     await store.note_changes(tx, number_ids=claimed)
 

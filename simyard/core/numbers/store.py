@@ -151,10 +151,14 @@ async def claim(
     *,
     wants: Sequence[Want],
     after: Sequence[Looked | None],
+    spare: int,
     window: int,
     cursor_step: int,
 ) -> list[Looked]:
-    """Look one window further for each want and add what was claimed to it."""
+    """Walk further for each want, past so many numbers at most, and add what was claimed to it.
+
+    It stops where it has found so many more than are wanted: others may hold some, and the buyer may exclude some.
+    """
     rows = await _queries.claim.rows(
         tx,
         ordinals=list(range(len(wants))),
@@ -167,6 +171,7 @@ async def claim(
         counts=[want.count - len(want.claimed) for want in wants],
         after_positions=[looked.position if looked else 0 for looked in after],
         after_ids=[looked.id if looked else 0 for looked in after],
+        spare=spare,
         window=window,
         cursor_step=cursor_step,
     )
@@ -174,8 +179,7 @@ async def claim(
     for want, row in zip(wants, rows, strict=True):
         if row["ids"] is not None:
             want.claimed.extend(map(ClaimedNumber, row["ids"], row["lease_ids"], row["msisdns"]))
-        looked_at = row["looked_at"] or 0
-        looked.append(Looked(row["position"] or 0, row["id"] or 0, looked_at == window))
+        looked.append(Looked(row["position"] or 0, row["id"] or 0, bool(row["more"])))
     return looked
 
 

@@ -76,74 +76,95 @@ INSERT INTO stock_change (number_id) SELECT * FROM unnest(:number_ids::bigint[])
 SELECT pg_notify('simyard_due', 'stock');
 
 -- name: claim
--- Leases numbers for a batch of wants. Each want looks at a window of its shelf from where its service has got to,
--- takes the first numbers that did not serve it, and moves the service's cursor past what it need not look at again.
+-- Leases numbers for a batch of wants. Each want walks along its shelf from where its service has got to, past numbers that
+-- served it, until it has found enough and some to spare, or has walked so far; it takes the first it can lock, and moves
+-- the service's cursor past what it need not look at again.
 -- Rows other transactions hold are skipped, not waited for. Cursors move only over numbers whose place in the queue
 -- was given by a transaction that is over, so that none can appear behind them (docs/decisions/0003).
 WITH want AS (
     SELECT want.*, GREATEST(want.after_position, COALESCE(claim_cursor.position, 0)) AS from_position,
            CASE WHEN want.after_position > COALESCE(claim_cursor.position, 0) THEN want.after_id
                 WHEN want.after_position = claim_cursor.position THEN GREATEST(want.after_id, claim_cursor.number_id)
-                ELSE COALESCE(claim_cursor.number_id, 0) END AS from_id
-      FROM unnest(:ordinals::integer[], :pool_ids::bigint[], :countries::text[], :operator_ids::integer[],
-                  :service_ids::smallint[], :excluded::text[], :repeatable::boolean[], :counts::integer[],
-                  :after_positions::bigint[], :after_ids::bigint[])
-           AS want (ordinal, pool_id, country, operator_id, service_id, excluded, repeatable, count,
-                    after_position, after_id)
+                ELSE COALESCE(claim_cursor.number_id, 0) END AS from_id,
+           want.ahead + want.count + :spare::integer AS found_max
+      FROM (SELECT given.*, COALESCE(sum(given.count) OVER before, 0)::integer AS ahead
+              FROM unnest(:ordinals::integer[], :pool_ids::bigint[], :countries::text[],
+                          :operator_ids::integer[], :service_ids::smallint[], :excluded::text[], :repeatable::boolean[],
+                          :counts::integer[], :after_positions::bigint[], :after_ids::bigint[])
+                   AS given (ordinal, pool_id, country, operator_id, service_id, excluded, repeatable, count,
+                             after_position, after_id)
+            WINDOW before AS (PARTITION BY given.pool_id, given.country ORDER BY given.ordinal
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS want
       LEFT JOIN claim_cursor ON claim_cursor.pool_id = want.pool_id AND claim_cursor.country = want.country
                             AND claim_cursor.operator_id = want.operator_id
                             AND claim_cursor.service_id = want.service_id
                             AND NOT want.repeatable
 ), candidate AS MATERIALIZED (
-    SELECT want.ordinal, shelf.id, shelf.position,
-           NOT want.repeatable AND EXISTS (
-               SELECT FROM activation
-                WHERE activation.number_id = shelf.id AND activation.service_id = want.service_id
-                  AND NOT activation.repeatable
-               -- Keeps the planner from reading every activation into a hash to look at a few numbers.
-               OFFSET 0) AS used,
-           want.excluded <> '' AND EXISTS (
-               SELECT FROM unnest(string_to_array(want.excluded, ',')) AS prefix
-                WHERE starts_with(shelf.msisdn, prefix)) AS excluded
+    -- What each want found, and the last number it came to, used or not.
+    SELECT want.ordinal, found.*
       FROM want CROSS JOIN LATERAL (
-           (SELECT number.id, number.position, number.msisdn FROM number
-             WHERE want.operator_id = 0
-               AND number.pool_id = want.pool_id AND number.country = want.country AND number.available
-               AND (number.position, number.id) > (want.from_position, want.from_id)
-             ORDER BY number.position, number.id LIMIT :window)
-           UNION ALL
-           (SELECT number.id, number.position, number.msisdn FROM number
-             WHERE want.operator_id <> 0
-               AND number.pool_id = want.pool_id AND number.operator_id = want.operator_id AND number.available
-               AND (number.position, number.id) > (want.from_position, want.from_id)
-             ORDER BY number.position, number.id LIMIT :window)
-         ) AS shelf
+           SELECT walked.* FROM (
+                  SELECT shelf.id, shelf.position, row_number() OVER queue AS rank,
+                         lead(shelf.id) OVER queue IS NULL AS last,
+                         NOT want.repeatable AND EXISTS (
+                             SELECT FROM activation
+                              WHERE activation.number_id = shelf.id AND activation.service_id = want.service_id
+                                AND NOT activation.repeatable
+                             -- Keeps the planner from reading every activation into a hash to look at a few numbers.
+                             OFFSET 0) AS used,
+                         want.excluded <> '' AND EXISTS (
+                             SELECT FROM unnest(string_to_array(want.excluded, ',')) AS prefix
+                              WHERE starts_with(shelf.msisdn, prefix)) AS excluded
+                    FROM ((SELECT number.id, number.position, number.msisdn FROM number
+                            WHERE want.operator_id = 0
+                              AND number.pool_id = want.pool_id AND number.country = want.country AND number.available
+                              AND (number.position, number.id) > (want.from_position, want.from_id)
+                            ORDER BY number.position, number.id LIMIT :window)
+                          UNION ALL
+                          (SELECT number.id, number.position, number.msisdn FROM number
+                            WHERE want.operator_id <> 0
+                              AND number.pool_id = want.pool_id AND number.operator_id = want.operator_id
+                              AND number.available
+                              AND (number.position, number.id) > (want.from_position, want.from_id)
+                            ORDER BY number.position, number.id LIMIT :window)) AS shelf
+                  WINDOW queue AS (ORDER BY shelf.position, shelf.id)) AS walked
+            WHERE NOT walked.used OR walked.last
+            ORDER BY walked.position, walked.id LIMIT want.found_max
+         ) AS found
 ), locked AS MATERIALIZED (
+    -- Wants of one shelf have found much the same numbers: each leaves the first to those ahead of it while it has others.
     SELECT want.ordinal, hit.id
       FROM want CROSS JOIN LATERAL (
-           SELECT number.id FROM candidate JOIN number ON number.id = candidate.id
-            WHERE candidate.ordinal = want.ordinal AND NOT candidate.used AND NOT candidate.excluded
-              AND number.available AND number.pool_id = want.pool_id
-            ORDER BY candidate.position, candidate.id LIMIT want.count
-              FOR NO KEY UPDATE OF number SKIP LOCKED
+           SELECT held.id
+             FROM (SELECT candidate.id FROM candidate
+                    WHERE candidate.ordinal = want.ordinal AND NOT candidate.used AND NOT candidate.excluded
+                    ORDER BY row_number() OVER (ORDER BY candidate.rank) <= want.ahead, candidate.rank) AS free
+            CROSS JOIN LATERAL (SELECT number.id FROM number
+                                 WHERE number.id = free.id AND number.available AND number.pool_id = want.pool_id
+                                   FOR NO KEY UPDATE SKIP LOCKED) AS held
+            LIMIT want.count
          ) AS hit
-), winner AS (
+), winner AS MATERIALIZED (
     SELECT DISTINCT ON (id) id, ordinal FROM locked ORDER BY id, ordinal
 ), claimed AS (
-    UPDATE number SET lease_id = nextval('lease_id') FROM winner WHERE number.id = winner.id
-    RETURNING winner.ordinal, number.id, number.lease_id, number.msisdn
-), run AS (
-    SELECT candidate.ordinal, candidate.position, candidate.id,
-           row_number() OVER looked AS rank,
-           bool_and(candidate.used OR winner.id IS NOT NULL) OVER looked AS passed
-      FROM candidate
-      LEFT JOIN winner ON winner.id = candidate.id AND winner.ordinal = candidate.ordinal
-    WINDOW looked AS (PARTITION BY candidate.ordinal ORDER BY candidate.position, candidate.id)
-), step AS MATERIALIZED (
-    SELECT DISTINCT ON (run.ordinal) run.ordinal, run.position, run.id FROM run
-     WHERE run.passed AND run.rank >= :cursor_step
-       AND run.position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-     ORDER BY run.ordinal, run.position DESC, run.id DESC
+    UPDATE number SET lease_id = nextval('lease_id') WHERE number.id = ANY (ARRAY(SELECT winner.id FROM winner))
+    RETURNING number.id, number.lease_id, number.msisdn
+), seen AS (
+    -- Somebody holds an obstacle, or it was excluded: it is still to be had for its service.
+    SELECT candidate.*, NOT candidate.used AND winner.id IS NULL AS obstacle
+      FROM candidate LEFT JOIN winner ON winner.id = candidate.id AND winner.ordinal = candidate.ordinal
+), passed AS (
+    -- How far cursors may move: up to the first obstacle, else to the last number.
+    SELECT DISTINCT ON (seen.ordinal) seen.ordinal, seen.position, seen.id - seen.obstacle::integer AS id,
+           seen.rank - seen.obstacle::integer AS count
+      FROM seen
+     ORDER BY seen.ordinal, seen.obstacle DESC, CASE WHEN seen.obstacle THEN seen.rank ELSE -seen.rank END
+), step AS (
+    SELECT passed.ordinal, LEAST(passed.position, over.position) AS position,
+           CASE WHEN passed.position <= over.position THEN passed.id ELSE 9223372036854775807 END AS id
+      FROM passed
+     CROSS JOIN (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS position) AS over
+     WHERE passed.count >= :cursor_step
 ), moved AS (
     -- Whoever is moving the same cursor now does it for both: nobody waits for a cursor. Of two wants that share one
     -- (they exclude different prefixes) the farther holds.
@@ -159,15 +180,16 @@ WITH want AS (
        SET position = excluded.position, number_id = excluded.number_id
      WHERE (claim_cursor.position, claim_cursor.number_id) < (excluded.position, excluded.number_id)
 )
-SELECT want.ordinal, looked.count AS looked_at, looked.position, looked.id,
+SELECT want.ordinal, looked.position, looked.id,
+       looked.count = want.found_max OR looked.rank = :window AS more,
        got.ids, got.lease_ids, got.msisdns
   FROM want
-  LEFT JOIN LATERAL (SELECT count(*) OVER () AS count, candidate.position, candidate.id FROM candidate
+  LEFT JOIN LATERAL (SELECT count(*) OVER () AS count, candidate.position, candidate.id, candidate.rank FROM candidate
                       WHERE candidate.ordinal = want.ordinal
-                      ORDER BY candidate.position DESC, candidate.id DESC LIMIT 1) AS looked ON true
+                      ORDER BY candidate.rank DESC LIMIT 1) AS looked ON true
   LEFT JOIN LATERAL (SELECT array_agg(claimed.id) AS ids, array_agg(claimed.lease_id) AS lease_ids,
                             array_agg(claimed.msisdn) AS msisdns
-                       FROM claimed WHERE claimed.ordinal = want.ordinal) AS got ON true
+                       FROM claimed JOIN winner USING (id) WHERE winner.ordinal = want.ordinal) AS got ON true
  ORDER BY want.ordinal;
 
 -- name: claim_for_rent

@@ -314,11 +314,11 @@ async def test_a_long_walk_is_cut_and_goes_on_at_the_next_order(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one order may cost is bounded; what it passed is remembered."""
-    monkeypatch.setattr(numbers, "_WINDOW_MAX", 64)
-    monkeypatch.setattr(numbers, "_LOOKS_MAX", 3)
     supplier, _, listed = await world.stocked(400, price="0")
     buyer = await world.add_buyer("0")
     await use_up(world, "whatsapp", 400)
+    monkeypatch.setattr(numbers, "_WINDOW", 64)
+    monkeypatch.setattr(numbers, "_LOOKS_MAX", 3)
     (fresh,) = world.msisdns(1)
     await world.report(supplier, [*listed, fresh])
     await settle(world)
@@ -327,6 +327,38 @@ async def test_a_long_walk_is_cut_and_goes_on_at_the_next_order(
         tries += 1
         assert tries < 10
     assert tries > 1
+
+
+async def test_orders_of_many_services_find_their_numbers_in_one_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They all stand before the same numbers, and each leaves the first to those before it."""
+    slugs = ["whatsapp", "telegram", "google", "signal", "discord"]
+    _, _, listed = await world.stocked(10, services=slugs, price="0")
+    buyer = await world.add_buyer("0")
+    looks = Looks(monkeypatch)
+    orders = await world.order_batch([world.order_command(buyer, slug) for slug in slugs * 2])
+    assert sorted(order.msisdn for order in orders if isinstance(order, Order)) == listed
+    assert len(looks.rows) == 1
+
+
+async def test_an_order_takes_the_only_number_though_it_left_it_to_others_that_cannot_have_it(
+    world: World,
+) -> None:
+    await world.stocked(1, services=["whatsapp", "telegram"], price="0")
+    buyer = await world.add_buyer("0")
+    used = await world.order(buyer, "whatsapp")
+    await world.cancel(buyer, used.activation_id)
+    results = await world.order_batch([world.order_command(buyer, slug) for slug in ("whatsapp", "telegram")])
+    assert [isinstance(result, Order) for result in results] == [False, True]
+
+
+async def test_a_claim_ends_where_it_has_found_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.stocked(1_000, price="0")
+    buyer = await world.add_buyer("0")
+    looks = Looks(monkeypatch)
+    await world.order(buyer)
+    assert sum(looks.rows) < 10
 
 
 async def test_cursors_of_another_server_are_dropped(world: World) -> None:
@@ -345,9 +377,13 @@ async def test_a_window_that_was_full_says_that_there_is_more(world: World) -> N
     _, pool, _ = await world.stocked(5)
     want = wanted(pool, 5)
     async with world.database.transaction() as tx:
-        (looked,) = await numbers_store.claim(tx, wants=[want], after=[None], window=3, cursor_step=32)
+        (looked,) = await numbers_store.claim(
+            tx, wants=[want], after=[None], spare=1, window=3, cursor_step=32
+        )
         assert (looked.more, len(want.claimed)) == (True, 3)
-        (looked,) = await numbers_store.claim(tx, wants=[want], after=[looked], window=3, cursor_step=32)
+        (looked,) = await numbers_store.claim(
+            tx, wants=[want], after=[looked], spare=1, window=3, cursor_step=32
+        )
         assert isinstance(looked, Looked)
         assert (looked.more, len(want.claimed)) == (False, 5)
 

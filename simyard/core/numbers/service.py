@@ -157,6 +157,8 @@ async def claim(tx: Tx, wants: Sequence[Want]) -> None:
 
     Never waits for another transaction: what others hold is passed over.
     """
+    # Left to itself the server plans each claim anew, which takes longer than most claims run.
+    await store.plan_once(tx)
     open_wants: list[tuple[Want, Looked | None]] = [(want, None) for want in wants]
     spare = _SPARE_FIRST
     for _ in range(_LOOKS_MAX):

@@ -146,6 +146,10 @@ async def wake_stock(tx: Tx) -> None:
     await _queries.wake_stock.execute(tx)
 
 
+async def plan_once(tx: Tx) -> None:
+    await _queries.plan_once.execute(tx)
+
+
 async def claim(
     tx: Tx,
     *,

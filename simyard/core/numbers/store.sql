@@ -75,6 +75,10 @@ INSERT INTO stock_change (number_id) SELECT * FROM unnest(:number_ids::bigint[])
 -- Tells whoever counts stock that a supplier changed his list. Not for claims: a NOTIFY makes commits queue up.
 SELECT pg_notify('simyard_due', 'stock');
 
+-- name: plan_once
+-- Until the transaction ends, statements run by the one plan that fits all values.
+SET LOCAL plan_cache_mode = force_generic_plan;
+
 -- name: claim
 -- Leases numbers for a batch of wants. Each want walks along its shelf from where its service has got to, past numbers that
 -- served it, until it has found enough and some to spare, or has walked so far; it takes the first it can lock, and moves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -38,14 +38,6 @@ class Name(NamedTuple):
     prohibited: bool
 
 
-class TextPattern(NamedTuple):
-    """A regex on the lower-case text, tried only when the text holds the literal."""
-
-    service: str
-    literal: str
-    pattern: str
-
-
 @dataclass(frozen=True, slots=True)
 class Named:
     """What a message names: known services and prohibited ones, those of the text apart from those of the sender."""
@@ -68,8 +60,9 @@ _CODES = {slug: re.compile("|".join(table["codes"])) for slug, table in _PATTERN
 # -- names ------------------------------------------------------------------------------------------------------
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+def _words(text: str) -> dict[str, None]:
+    """Each word once, in their order."""
+    return dict.fromkeys(_WORD.findall(text))
 
 
 def _names() -> Iterator[tuple[str, str, bool]]:
@@ -131,12 +124,13 @@ def _led_by(word: str) -> tuple[Name, ...]:
     return tuple(found)
 
 
-def _names_in(text: str, lowered: str) -> list[Name]:
+def _names_in(words: Collection[str], text: str, lowered: str) -> list[Name]:
     found: list[Name] = []
-    for word in dict.fromkeys(_words(text)):
-        found += [
-            name for name in _led_by(word) if name.whole is None or _compiled(name.whole).search(lowered)
-        ]
+    for word in words:
+        # Each code is a word nobody saw before and will see again: not worth remembering, and without wildcards.
+        names = _INDEX.leads.get(word, ()) if word.isdecimal() else _led_by(word)
+        if names:
+            found += [name for name in names if name.whole is None or _compiled(name.whole).search(lowered)]
     if not text.isascii():
         for match in _INDEX.anywhere.finditer(lowered):
             found += _INDEX.unspaced[match[0]]
@@ -146,15 +140,25 @@ def _names_in(text: str, lowered: str) -> list[Name]:
 # -- patterns ---------------------------------------------------------------------------------------------------
 
 
-def _text_patterns(slug: str, pairs: Iterable[list[str]]) -> list[TextPattern]:
-    return [TextPattern(slug, literal, pattern) for literal, pattern in pairs]
+class _Texts:
+    """Regexes on the lower-case text, each tried only when the text holds its literal."""
+
+    def __init__(self, triples: Iterable[tuple[str, str, str]]) -> None:
+        self._by_literal: dict[str, list[tuple[str, str]]] = {}
+        for service, literal, pattern in triples:
+            self._by_literal.setdefault(literal, []).append((service, pattern))
+
+    def found_in(self, lowered: str) -> Iterator[str]:
+        """The services of those that fit."""
+        for literal in filter(lowered.__contains__, self._by_literal):
+            for service, pattern in self._by_literal[literal]:
+                if _compiled(pattern).search(lowered):
+                    yield service
 
 
-_TEXTS = [
-    pattern for slug, table in _PATTERNS.items() for pattern in _text_patterns(slug, table.get("texts", ()))
-]
-_PROHIBITED_TEXTS = _text_patterns(FINANCE, _PROHIBITED["texts"])
-_UNCLAIMED_TEXTS = _text_patterns(FINANCE, _PROHIBITED["unclaimed_texts"])
+_TEXTS = _Texts((slug, *pair) for slug, table in _PATTERNS.items() for pair in table.get("texts", ()))
+_PROHIBITED_TEXTS = _Texts((FINANCE, *pair) for pair in _PROHIBITED["texts"])
+_UNCLAIMED_TEXTS = _Texts((FINANCE, *pair) for pair in _PROHIBITED["unclaimed_texts"])
 _PROHIBITED_SENDER = re.compile("|".join(_PROHIBITED["senders"]))
 _SENDERS = [
     (re.compile("|".join(table["senders"])), slug) for slug, table in _PATTERNS.items() if "senders" in table
@@ -191,7 +195,8 @@ def _by_sender(sender: str) -> tuple[frozenset[str], str | None]:
     lowered = _ROUTE_PREFIX.sub("", shown.lower())
     if not any(character.isalpha() for character in lowered):
         return frozenset(slug for pattern, slug in _SENDERS if pattern.fullmatch(lowered)), None
-    names = _names_in(re.sub(r"[_.+-]", " ", shown), re.sub(r"[_.+-]", " ", shown.lower()))
+    spaced = re.sub(r"[_.+-]", " ", shown)
+    names = _names_in(_words(spaced), spaced, spaced.lower())
     services = {name.service for name in names if not name.prohibited}
     services |= {slug for pattern, slug in _SENDERS if pattern.fullmatch(lowered)}
     services.discard(INCIDENTAL)
@@ -210,17 +215,16 @@ def named(text: str, sender: str, ordered: str | None = None) -> Named:
     """
     lowered = text.lower()
     senders, prohibited = _by_sender(sender[:SENDER_READ_MAX])
-    names = _names_in(text, lowered)
+    words = _words(text)
+    names = _names_in(words, text, lowered)
     services = {name.service for name in names if not name.prohibited}
     if INCIDENTAL in services:
         services = _without_incidental(text)
-    services.update(
-        slug for slug, literal, pattern in _TEXTS if literal in lowered and _compiled(pattern).search(lowered)
-    )
+    services.update(_TEXTS.found_in(lowered))
     if ordered is not None and shows_display_name(ordered, lowered):
         services.add(ordered)
     if prohibited is None:
-        prohibited = _prohibited_in(text, lowered, names, bool(services))
+        prohibited = _prohibited_in(words, text, lowered, names, bool(services))
     return Named(frozenset(services), senders, prohibited)
 
 
@@ -235,17 +239,20 @@ _INCIDENTAL_PHRASE = re.compile(
 def _without_incidental(text: str) -> set[str]:
     """The services named outside phrases like "on Google Play"."""
     rest = _INCIDENTAL_PHRASE.sub(" ", text)
-    return {name.service for name in _names_in(rest, rest.lower()) if not name.prohibited} - {INCIDENTAL}
+    names = _names_in(_words(rest), rest, rest.lower())
+    return {name.service for name in names if not name.prohibited} - {INCIDENTAL}
 
 
-def _prohibited_in(text: str, lowered: str, names: Iterable[Name], known: bool) -> str | None:
+def _prohibited_in(
+    words: Collection[str], text: str, lowered: str, names: Iterable[Name], known: bool
+) -> str | None:
     brand = next((name.service for name in names if name.prohibited), None)
     if brand is not None and not (known and _SPARED.search(lowered)):
         return brand
-    for service, literal, pattern in _PROHIBITED_TEXTS if known else _PROHIBITED_TEXTS + _UNCLAIMED_TEXTS:
-        if literal in lowered and _compiled(pattern).search(lowered):
+    for texts in (_PROHIBITED_TEXTS,) if known else (_PROHIBITED_TEXTS, _UNCLAIMED_TEXTS):
+        for service in texts.found_in(lowered):
             return service
-    if not _AMBIGUOUS_WORDS.isdisjoint(_words(text)) and _SPEAKS.search(text):
+    if not _AMBIGUOUS_WORDS.isdisjoint(words) and _SPEAKS.search(text):
         return FINANCE
     return None
 

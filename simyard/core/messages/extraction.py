@@ -755,6 +755,8 @@ def _best(scored: list[tuple[float, Candidate]]) -> tuple[float, Candidate] | No
     """The first of about the highest score, after what is written twice has gained by it."""
     if not scored:
         return None
+    if len(scored) == 1:
+        return scored[0]
     seen = Counter(candidate.code for score, candidate in scored if score > 0)
     totals = [(score + 0.8 if seen[candidate.code] > 1 else score, candidate) for score, candidate in scored]
     highest = max(score for score, _ in totals)

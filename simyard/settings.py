@@ -388,7 +388,7 @@ class Settings:
         "Multiplies every request budget: 2 doubles them.", _number(0.001, 1_000_000), "1"
     )
     lane_slots: int = _setting("Batches of one lane in flight at once.", _integer(1, 64), "2")
-    lane_batch_max: int = _setting("Commands in one batch of a lane, at most.", _integer(1, 10_000), "64")
+    lane_batch_max: int = _setting("Commands in one batch of a lane, at most.", _integer(1, 10_000), "128")
     lane_queue_max: int = _setting(
         "Commands waiting in one lane, at most; more are refused as busy.", _integer(1, 1_000_000), "4096"
     )

@@ -946,7 +946,7 @@ def earnings_command(email: str, since: datetime | None, until: datetime | None,
 
 @cli.command("refund")
 @click.argument("lease", type=int)
-@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@click.option("--reason", required=True, help="Why; kept with the refund.")
 @_json
 def refund_command(lease: int, reason: str, as_json: bool) -> None:
     """Pay the price of a sold activation back, and take the supplier's earning, cashback and referral back."""

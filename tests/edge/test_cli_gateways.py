@@ -130,3 +130,4 @@ async def test_what_operators_did_is_on_record(shell: Shell, pool: str, empty_da
     said = json.dumps([line["facts"] for line in lines])
     assert added["secret"] not in said
     assert added["path"].rpartition("/")[2] not in said
+    assert "SIM1" not in said

@@ -90,11 +90,11 @@ async def refund(tx: Tx, command: RefundActivation, *, actor: str) -> Refunded:
     }
     amount = activation.price - (booked["cashback"].amount if "cashback" in booked else 0)
     await store.insert_refund(tx, activation_id=activation.id, amount=amount, reason=reason, now=command.now)
+    # Why is with the refund, where it can be erased.
     facts: dict[str, object] = {
         "lease_id": activation.id,
         "amount": amount,
         "currency": activation.currency,
-        "reason": reason,
         "owed": {str(account_id): debt for account_id, debt in owed.items()},
     }
     await audit.record(tx, actor=actor, action="activation.refunded", facts=facts, now=command.now)

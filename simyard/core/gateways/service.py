@@ -131,7 +131,7 @@ async def map_sim(tx: Tx, name: str, key: str, msisdn: str, *, actor: str, now: 
         raise Refusal(Refused.UNKNOWN_NUMBER, number=msisdn)
     await store.set_sim(tx, gateway_id=gateway.id, key=cleaned, msisdn=msisdn, now=now)
     await store.forget_unmatched(tx, gateway_id=gateway.id, key=cleaned)
-    facts: dict[str, object] = {"gateway_id": gateway.id, "key": cleaned, "number_id": own[msisdn]}
+    facts: dict[str, object] = {"gateway_id": gateway.id, "number_id": own[msisdn]}
     await audit.record(tx, actor=actor, action="gateway.mapped", facts=facts, now=now)
 
 
@@ -139,8 +139,7 @@ async def unmap_sim(tx: Tx, name: str, key: str, *, actor: str, now: datetime) -
     """Forget which number a SIM is; returns whether it was known. Refuses: UNKNOWN_GATEWAY."""
     gateway = await find_gateway(tx, name)
     known = await store.delete_sim(tx, gateway_id=gateway.id, key=key.strip())
-    facts: dict[str, object] = {"gateway_id": gateway.id, "key": key.strip()}
-    await audit.record(tx, actor=actor, action="gateway.unmapped", facts=facts, now=now)
+    await audit.record(tx, actor=actor, action="gateway.unmapped", facts={"gateway_id": gateway.id}, now=now)
     return known
 
 
@@ -276,7 +275,7 @@ async def _raise_alarms(tx: Tx, gateway: Gateway, claims: dict[str, str], now: d
     own = await store.own_numbers(tx, supplier_id=gateway.supplier_id, msisdns=doubtful)
     for msisdn, _ in sorted(own.items(), key=lambda item: item[1]):
         await numbers.set_blocked(tx, msisdn, blocked=True, actor=actor, now=now)
-    facts: dict[str, object] = {"gateway_id": gateway.id, "keys": sorted(entry.key for entry in contradicted)}
+    facts: dict[str, object] = {"gateway_id": gateway.id, "sims": len(contradicted)}
     await audit.record(tx, actor=actor, action="gateway.contradiction", facts=facts, now=now)
 
 

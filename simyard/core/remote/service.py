@@ -66,8 +66,7 @@ async def set_profile(tx: Tx, command: SetProfile, *, actor: str, now: datetime)
     facts: dict[str, object] = {
         "pool_id": command.pool_id,
         "protocol": command.protocol,
-        "url": command.url,
-        "switches": dict(command.switches),
+        "switches": sorted(command.switches),
     }
     await audit.record(tx, actor=actor, action="pool.profile", facts=facts, now=now)
 

@@ -190,15 +190,14 @@ async def _switch_off(
         return endpoint
     await store.fail_pending(tx, endpoint_id=endpoint.id, problem=_OFF, now=now)
     if reason is not None:
-        # Of the URL only the host: what follows it may be a secret.
-        host = parse_url(endpoint.url).host
         facts: dict[str, object] = {
             "account_id": endpoint.account_id,
             "format": endpoint.format,
-            "host": host,
             "reason": reason,
         }
         await audit.record(tx, actor="webhooks", action="webhook.switched_off", facts=facts, now=now)
+        # Of the URL only the host: what follows it may be a secret.
+        host = parse_url(endpoint.url).host
         recipient = await accounts.email_of(tx, endpoint.account_id)
         await mail.enqueue(
             tx, recipient, "Your webhook was switched off", _letter(endpoint.format, host, reason), now

@@ -518,7 +518,6 @@ async def test_an_endpoint_that_is_gone_is_switched_off_and_its_owner_told(
     assert facts == {
         "account_id": buyer,
         "format": "onlinesim",
-        "host": "example.com",
         "reason": "gone",
     }
 

@@ -61,6 +61,9 @@ class Refused(StrEnum):
 
     # accounts, money and set-up
     UNKNOWN_ACCOUNT = "unknown_account"
+    OPERATOR_ACCOUNT = "operator_account"
+    NOT_SETTLED = "not_settled"
+    ACCOUNT_ERASED = "account_erased"
     EMAIL_TAKEN = "email_taken"
     ALREADY_REFERRED = "already_referred"
     UNKNOWN_DELIVERY = "unknown_delivery"

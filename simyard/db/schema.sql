@@ -17,9 +17,10 @@ CREATE TABLE public.account (
     name text DEFAULT ''::text NOT NULL,
     email_verified_at timestamp with time zone,
     CONSTRAINT account_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT account_erased_is_nobody CHECK (((state <> 'erased'::text) OR ((email = ('erased-'::text || id)) AND (name = ''::text) AND (password_hash IS NULL) AND (email_verified_at IS NULL)))),
     CONSTRAINT account_name_check CHECK ((length(name) <= 200)),
     CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['buyer'::text, 'supplier'::text, 'operator'::text]))),
-    CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'locked'::text])))
+    CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'locked'::text, 'erased'::text])))
 );
 
 ALTER TABLE public.account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -565,8 +566,8 @@ CREATE TABLE public.pool (
     created_at timestamp with time zone NOT NULL,
     filter_side text DEFAULT 'ours'::text NOT NULL,
     CONSTRAINT pool_check CHECK (((consent IS NULL) = (consented_at IS NULL))),
-    CONSTRAINT pool_check1 CHECK (((kind = 'direct'::text) <= (supplier_id IS NOT NULL))),
     CONSTRAINT pool_consent_check CHECK ((consent <> ''::text)),
+    CONSTRAINT pool_direct_has_supplier CHECK (((kind <> 'direct'::text) OR (supplier_id IS NOT NULL) OR (NOT enabled))),
     CONSTRAINT pool_filter_side_check CHECK ((filter_side = ANY (ARRAY['ours'::text, 'partner'::text]))),
     CONSTRAINT pool_kind_check CHECK ((kind = ANY (ARRAY['direct'::text, 'partner'::text, 'upstream'::text, 'sandbox'::text]))),
     CONSTRAINT pool_name_check CHECK ((name <> ''::text)),
@@ -978,7 +979,7 @@ CREATE TABLE public.virtual_account (
     CONSTRAINT virtual_account_check2 CHECK (((state = 'creating'::text) = (next_attempt_at IS NOT NULL))),
     CONSTRAINT virtual_account_problem_check CHECK ((length(problem) <= 200)),
     CONSTRAINT virtual_account_public_id_check CHECK ((public_id ~ '^va_[0-9a-z]{8}$'::text)),
-    CONSTRAINT virtual_account_state_check CHECK ((state = ANY (ARRAY['creating'::text, 'open'::text, 'failed'::text])))
+    CONSTRAINT virtual_account_state_check CHECK ((state = ANY (ARRAY['creating'::text, 'open'::text, 'failed'::text, 'closed'::text])))
 );
 
 ALTER TABLE public.virtual_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1002,7 +1003,9 @@ CREATE TABLE public.wallet (
     debt_id bigint NOT NULL,
     pending bigint DEFAULT 0 NOT NULL,
     debt bigint DEFAULT 0 NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
     CONSTRAINT wallet_available_not_negative CHECK ((available >= 0)),
+    CONSTRAINT wallet_closed_is_empty CHECK (((NOT closed) OR ((available = 0) AND (held = 0) AND (pending = 0) AND (debt = 0)))),
     CONSTRAINT wallet_debt_not_negative CHECK ((debt >= 0)),
     CONSTRAINT wallet_held_not_negative CHECK ((held >= 0)),
     CONSTRAINT wallet_pending_not_negative CHECK ((pending >= 0)),

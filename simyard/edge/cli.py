@@ -7,11 +7,11 @@ import getpass
 import io
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from functools import partial, wraps
 from ipaddress import ip_network
 from typing import IO, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,11 +24,11 @@ from starlette.applications import Starlette
 from simyard import __version__
 from simyard.base import addresses, money, phone
 from simyard.base.clock import SystemClock
-from simyard.base.ids import ActivationId, DeliveryId, KeyId, PayoutId, PoolId, TokenKeyId
+from simyard.base.ids import AccountId, ActivationId, DeliveryId, KeyId, PayoutId, PoolId, TokenKeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
-from simyard.core.accounts.model import AccountState, AddAccount, IssueKey, Role, Scope
+from simyard.core.accounts.model import Account, AccountState, AddAccount, IssueKey, Role, Scope
 from simyard.core.activations import refunds
 from simyard.core.activations.refunds import RefundActivation
 from simyard.core.audit import service as audit
@@ -39,6 +39,8 @@ from simyard.core.checks import service as checks
 from simyard.core.checks.model import NumberCheck
 from simyard.core.earnings import service as earnings
 from simyard.core.earnings.model import EarningsOf, Payout, PayoutState, RequestPayout
+from simyard.core.erasure import service as erasure
+from simyard.core.erasure.model import EraseAccount, Erased
 from simyard.core.funding import service as funding
 from simyard.core.funding.model import (
     CreateVirtualAccount,
@@ -118,6 +120,8 @@ _SENTENCES = {
     Refused.NOT_SOLD: "Nothing was paid for {lease}, so there is nothing to give back.",
     Refused.UNKNOWN_DEPOSIT: "There is no refused deposit {reference}.",
     Refused.UPSTREAM_FAILED: "The provider {provider} did not do it; the log says why.",
+    Refused.OPERATOR_ACCOUNT: "Account {account_id} is an operator's, whose name stands in the audit log.",
+    Refused.ACCOUNT_ERASED: "Somebody this would concern was erased.",
     Refused.MALFORMED: "The {field} is not valid.",
 }
 
@@ -186,12 +190,35 @@ def _fail(message: str) -> None:
 
 
 def _sentence(refusal: Refusal) -> str:
+    if refusal.reason is Refused.NOT_SETTLED:
+        return _not_settled(refusal.facts)
     sentence = _SENTENCES.get(refusal.reason)
     if sentence is None:
         return str(refusal)
-    text = sentence.format_map(_Facts(refusal.facts))
+    # Who was looked up by id has no email.
+    text = sentence.format_map(_Facts({"email": refusal.facts.get("account_id", "email")} | refusal.facts))
     problem = refusal.facts.get("problem")
     return text if problem is None else f"{text.removesuffix('.')}: {problem}."
+
+
+def _not_settled(facts: Mapping[str, object]) -> str:
+    """What an operator has to see to before an account can be erased."""
+    open_things = [
+        f"{facts[fact]} {thing}"
+        for fact, thing in (
+            ("leases", "open leases"),
+            ("numbers", "numbers that are leased or checked"),
+            ("payouts", "open payouts"),
+            ("remote_leases", "leases to be settled with its pools"),
+        )
+        if fact in facts
+    ]
+    open_things += [
+        f"{money.format_amount(amount)} {facts['currency']} {word}"
+        for word in ("available", "held", "pending", "debt")
+        if isinstance(amount := facts.get(word), int)
+    ]
+    return f"Account {facts['account_id']} cannot be erased yet: it has {', '.join(open_things)}."
 
 
 class _Facts(dict[str, object]):
@@ -216,8 +243,7 @@ def _run(work: Callable[[Tx, datetime], Awaitable[T]]) -> T:
     """Do one thing in one transaction. A refusal becomes a sentence."""
 
     async def in_transaction(database: Database) -> T:
-        async with database.transaction() as tx:
-            return await work(tx, SystemClock().now())
+        return await database.run(lambda tx: work(tx, SystemClock().now()))
 
     return _run_in_steps(in_transaction)
 
@@ -379,6 +405,27 @@ SWITCH = _Switch()
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def _whose(command: Callable[..., None]) -> Callable[..., None]:
+    """Names an account by its email or, for one that has none any more, by its id."""
+
+    @wraps(command)
+    def checked(*, email: str | None, account_id: int | None, **others: Any) -> None:
+        if (email is None) == (account_id is None):
+            raise click.UsageError("give either an email or --id")
+        command(email=email, account_id=account_id, **others)
+
+    by_id = click.option(
+        "--id", "account_id", type=int, help="Its id, instead of the email: for one that was erased."
+    )
+    return click.argument("email", required=False)(by_id(checked))
+
+
+async def _account_named(tx: Tx, email: str | None, account_id: int | None) -> Account:
+    if account_id is not None:
+        return await accounts.find_account_by_id(tx, AccountId(account_id))
+    return await accounts.find_account(tx, email or "")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="simyard")
 def cli() -> None:
@@ -449,7 +496,7 @@ def serve_child(wiring: Wiring, descriptor: int | None) -> None:
 
 @cli.group()
 def account() -> None:
-    """Accounts: add, suspend, lock, activate."""
+    """Accounts: add, suspend, lock, activate, erase."""
 
 
 @account.command("add")
@@ -529,6 +576,27 @@ _state_command("lock", AccountState.LOCKED, "Lock an account for the time being.
 _state_command(
     "activate", AccountState.ACTIVE, "Let an account work again; also opens logins that failures locked."
 )
+
+
+@account.command("erase")
+@_whose
+@click.option("--reason", required=True, help="Why; kept in the audit log, so it must not say who.")
+@_json
+def account_erase(email: str | None, account_id: int | None, reason: str, as_json: bool) -> None:
+    """Erase whose an account is, for good; what it bought and earned stays in the books. See docs/privacy.md.
+
+    Nothing may be open: no lease, no money, no payout. A repeat changes nothing.
+    """
+
+    async def work(tx: Tx, now: datetime) -> Erased:
+        named = await _account_named(tx, email, account_id)
+        return await erasure.erase(tx, EraseAccount(named.id, reason, now), actor=_actor())
+
+    erased = _run(work)
+    if as_json:
+        _print_json({"id": erased.account_id, "erased_before": erased.before})
+    else:
+        click.echo(f"Account {erased.account_id} {'was erased before' if erased.before else 'is erased'}.")
 
 
 @cli.group()
@@ -668,7 +736,7 @@ def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool
 
 
 @wallet_group.command("statement")
-@click.argument("email")
+@_whose
 @click.option(
     "--from", "since", type=_Moment(ends=False), help="First day (UTC), or moment; default: the beginning."
 )
@@ -681,12 +749,14 @@ def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool
     show_default=True,
     help="What is printed.",
 )
-def wallet_statement(email: str, since: datetime | None, until: datetime | None, form: str) -> None:
+def wallet_statement(
+    email: str | None, account_id: int | None, since: datetime | None, until: datetime | None, form: str
+) -> None:
     """Print every movement of a wallet, from the opening to the closing balance."""
 
     async def work(database: Database) -> None:
         async with database.transaction() as tx:
-            owner = await accounts.find_account(tx, email)
+            owner = await _account_named(tx, email, account_id)
             head = await wallet.statement(tx, StatementOf(owner.id, since, until))
         lines = statement.pages(database, head)
         parts = (

@@ -204,7 +204,15 @@ FUNDING_REFUSALS = frozenset({Refused.UNKNOWN_BANK, Refused.TOO_MANY_ACCOUNTS, R
 GATEWAY_REFUSALS = frozenset({Refused.UNKNOWN_GATEWAY, Refused.GATEWAY_TAKEN})
 """What no dialect can meet: gateways are set up by operators, and have answers of their own."""
 
-OPERATOR_REFUSALS = frozenset({Refused.UNKNOWN_PAYOUT, Refused.NOT_SOLD})
+OPERATOR_REFUSALS = frozenset(
+    {
+        Refused.UNKNOWN_PAYOUT,
+        Refused.NOT_SOLD,
+        Refused.OPERATOR_ACCOUNT,
+        Refused.NOT_SETTLED,
+        Refused.ACCOUNT_ERASED,
+    }
+)
 """What no dialect can meet: only what operators do at the command line."""
 
 Row: TypeAlias = Callable[[Refusal, str], WireResponse]

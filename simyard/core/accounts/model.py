@@ -19,6 +19,8 @@ class AccountState(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     LOCKED = "locked"
+    ERASED = "erased"
+    """For good: its person is gone, its books stay."""
 
 
 class Scope(StrEnum):

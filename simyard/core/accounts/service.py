@@ -51,6 +51,27 @@ async def find_account(tx: Tx, email: str) -> Account:
     return account
 
 
+async def find_account_by_id(tx: Tx, account_id: AccountId) -> Account:
+    """Also one that was erased. Refuses: UNKNOWN_ACCOUNT."""
+    account = await store.find_account_by_id(tx, account_id=account_id)
+    if account is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    return account
+
+
+async def lock(tx: Tx, account_id: AccountId) -> Account:
+    """The account as it is, locked as logins lock it. Refuses: UNKNOWN_ACCOUNT."""
+    account = await store.lock_account(tx, account_id=account_id)
+    if account is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    return account
+
+
+async def name_of(tx: Tx, account_id: AccountId) -> str:
+    """What the account's person is called; empty when nobody said so."""
+    return await store.find_name(tx, account_id=account_id) or ""
+
+
 async def email_of(tx: Tx, account_id: AccountId) -> str:
     """Refuses: UNKNOWN_ACCOUNT."""
     email = await store.find_email(tx, account_id=account_id)
@@ -110,3 +131,12 @@ async def set_key_enabled(
 async def list_keys(tx: Tx, account_id: AccountId) -> list[KeyRow]:
     """The account's keys, oldest first, without their texts."""
     return await store.list_keys(tx, account_id=account_id)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Leave an account without email, name, password and keys, for good. Its email may be registered again.
+
+    Only part of an erasure (`core/erasure`). Locks: the account, against whatever begins to refer to it as well.
+    """
+    await store.delete_keys(tx, account_id=account_id)
+    await store.erase_account(tx, account_id=account_id)

@@ -57,6 +57,29 @@ async def find_account(tx: Tx, *, email: str) -> Account | None:
     return None if row is None else _account(row)
 
 
+async def lock_account(tx: Tx, *, account_id: AccountId) -> Account | None:
+    row = await _queries.lock_account.row(tx, account_id=account_id)
+    return None if row is None else _account(row)
+
+
+async def find_account_by_id(tx: Tx, *, account_id: AccountId) -> Account | None:
+    row = await _queries.find_account_by_id.row(tx, account_id=account_id)
+    return None if row is None else _account(row)
+
+
+async def find_name(tx: Tx, *, account_id: AccountId) -> str | None:
+    name: str | None = await _queries.find_name.value(tx, account_id=account_id)
+    return name
+
+
+async def delete_keys(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_keys.execute(tx, account_id=account_id)
+
+
+async def erase_account(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.erase_account.execute(tx, account_id=account_id)
+
+
 async def find_email(tx: Tx, *, account_id: AccountId) -> str | None:
     email: str | None = await _queries.find_email.value(tx, account_id=account_id)
     return email

@@ -23,3 +23,20 @@ UPDATE api_key SET enabled = :enabled WHERE account_id = :account_id AND id = :k
 -- name: list_keys
 SELECT id, hint, scopes, networks::text[] AS networks, enabled, pool_id, created_at
   FROM api_key WHERE account_id = :account_id ORDER BY id;
+
+-- name: lock_account
+SELECT id, email, role, state FROM account WHERE id = :account_id FOR NO KEY UPDATE;
+
+-- name: find_account_by_id
+SELECT id, email, role, state FROM account WHERE id = :account_id;
+
+-- name: find_name
+SELECT name FROM account WHERE id = :account_id;
+
+-- name: delete_keys
+DELETE FROM api_key WHERE account_id = :account_id;
+
+-- name: erase_account
+UPDATE account
+   SET state = 'erased', email = 'erased-' || id, name = '', password_hash = NULL, email_verified_at = NULL
+ WHERE id = :account_id;

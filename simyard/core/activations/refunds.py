@@ -51,7 +51,8 @@ async def refund(tx: Tx, command: RefundActivation, *, actor: str) -> Refunded:
     The platform gives its margin back, the supplier what he earned: out of what is pending while it is, else out of what
     he has available; what is missing the platform advances, and it becomes his debt. The buyer gives his cashback back,
     his referrer what he got. Refuses, first match wins: MALFORMED (reason), UNKNOWN_LEASE, REFERENCE_TAKEN (refunded
-    before), NOT_SOLD. Whoever the number came from is told. Locks: number, activation, earning, wallets by account id.
+    before), NOT_SOLD, ACCOUNT_ERASED (`account_id`: one of those whose wallets it would move is closed). Whoever the
+    number came from is told. Locks: number, activation, earning, wallets by account id.
     """
     reason = command.reason.strip()
     if not reason or len(reason) > REASON_LENGTH_MAX or "\0" in reason:
@@ -78,6 +79,9 @@ async def refund(tx: Tx, command: RefundActivation, *, actor: str) -> Refunded:
     owners = {activation.account_id}
     owners |= {_owner(booked[part]) for part in ("earning", "referral") if part in booked}
     wallets = await wallet.lock(tx, owners)
+    for owner in wallets.values():
+        if owner.closed:
+            raise Refusal(Refused.ACCOUNT_ERASED, account_id=owner.account_id)
     shared = await wallet.shared(tx, {one.currency for one in wallets.values()})
     transfers = _transfers(activation, booked, earning, wallets, shared)
     await wallet.post(tx, transfers, wallets, now=command.now)

@@ -52,6 +52,8 @@ from simyard.db.database import Tx
 BANS_MAX = 1_000
 """Of the numbers an account banned in a country, how many of the newest are kept from it."""
 
+_ERASED = "erased"
+
 _outcome_encoder = msgspec.msgpack.Encoder()
 _outcome_decoder = msgspec.msgpack.Decoder(Order)
 
@@ -90,7 +92,7 @@ async def order(tx: Tx, commands: Sequence[OrderNumber]) -> list[Order | AskingA
         results[index] = answer if isinstance(answer, Refusal) else _outcome_decoder.decode(answer)
     fresh = [index for index, result in enumerate(results) if result is None and index not in settled.twins]
     if fresh:
-        wallets = await wallet.lock(tx, {commands[index].account_id for index in fresh})
+        wallets = await wallet.lock_open(tx, {commands[index].account_id for index in fresh})
         payable = [index for index in fresh if commands[index].account_id in wallets]
         for index in fresh:
             results[index] = Refusal(Refused.INSUFFICIENT_FUNDS)
@@ -614,6 +616,29 @@ async def expire(tx: Tx, *, limit: int, now: datetime) -> int:
         buyers = await wallet.lock(tx, {activation.account_id for activation, _ in closing})
         await _close_all(tx, closing, buyers, now)
     return len(due)
+
+
+# Erasing
+
+
+async def lock_all(tx: Tx, account_id: AccountId) -> None:
+    """Lock every activation the account ever ordered, in the order of their ids."""
+    await store.lock_of_account(tx, account_id=account_id)
+
+
+async def count_open(tx: Tx, account_id: AccountId) -> int:
+    """How many open activations an account has ordered or supplies. Looks at every open one."""
+    return await store.count_open_of(tx, account_id=account_id)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget what an account's activations, which are locked and closed, brought, why some were refunded, and its bans.
+
+    What was ordered, when, on which number and for how much stays: the books and "never the same service twice" need it.
+    """
+    await store.erase_codes(tx, account_id=account_id)
+    await store.erase_refunds(tx, account_id=account_id, reason=_ERASED)
+    await store.delete_bans(tx, account_id=account_id)
 
 
 # Upkeep

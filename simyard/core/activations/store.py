@@ -271,3 +271,23 @@ async def history_count(tx: Tx, *, account_id: AccountId, only: HistoryFilter | 
 async def sandbox_targets(tx: Tx, *, lease_ids: Collection[LeaseId]) -> list[SandboxTarget]:
     rows = await _queries.sandbox_targets.rows(tx, lease_ids=list(lease_ids))
     return [SandboxTarget(*row) for row in rows]
+
+
+async def lock_of_account(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.lock_of_account.execute(tx, account_id=account_id)
+
+
+async def count_open_of(tx: Tx, *, account_id: AccountId) -> int:
+    return int(await _queries.count_open_of.value(tx, account_id=account_id))
+
+
+async def erase_codes(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.erase_codes.execute(tx, account_id=account_id)
+
+
+async def erase_refunds(tx: Tx, *, account_id: AccountId, reason: str) -> None:
+    await _queries.erase_refunds.execute(tx, account_id=account_id, reason=reason)
+
+
+async def delete_bans(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_bans.execute(tx, account_id=account_id)

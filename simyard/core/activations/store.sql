@@ -180,3 +180,22 @@ SELECT activation.number_id, service.slug, service.name FROM activation
   JOIN service ON service.id = activation.service_id
  WHERE activation.id = ANY (:lease_ids::bigint[]) AND activation.is_open
  ORDER BY activation.id;
+
+-- name: lock_of_account
+-- All of an account's activations, closed ones too.
+SELECT id FROM activation WHERE account_id = :account_id ORDER BY id FOR NO KEY UPDATE;
+
+-- name: count_open_of
+-- Of an account that ordered them, or that supplies their numbers.
+SELECT count(*) FROM activation WHERE is_open AND (account_id = :account_id OR supplier_id = :account_id);
+
+-- name: erase_codes
+-- That a code came stays known, what it was does not.
+UPDATE activation SET code = '' WHERE account_id = :account_id AND code IS NOT NULL;
+
+-- name: erase_refunds
+UPDATE refund SET reason = :reason FROM activation
+ WHERE activation.id = refund.activation_id AND activation.account_id = :account_id;
+
+-- name: delete_bans
+DELETE FROM number_ban WHERE account_id = :account_id;

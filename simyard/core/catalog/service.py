@@ -49,3 +49,8 @@ async def forbid(tx: Tx, account_id: AccountId, service: Service, *, actor: str,
 async def permissions(tx: Tx, account_ids: Collection[AccountId]) -> set[tuple[AccountId, ServiceId]]:
     """Which prohibited services these accounts may use."""
     return await store.permissions(tx, account_ids=account_ids)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget which prohibited services an account may use, and its proofs."""
+    await store.delete_permissions(tx, account_id=account_id)

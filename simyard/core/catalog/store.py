@@ -58,3 +58,7 @@ async def delete_permission(tx: Tx, *, account_id: AccountId, service_id: Servic
 async def permissions(tx: Tx, *, account_ids: Collection[AccountId]) -> set[tuple[AccountId, ServiceId]]:
     rows = await _queries.permissions.rows(tx, account_ids=list(account_ids))
     return {(row["account_id"], row["service_id"]) for row in rows}
+
+
+async def delete_permissions(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_permissions.execute(tx, account_id=account_id)

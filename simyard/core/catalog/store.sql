@@ -30,3 +30,6 @@ DELETE FROM service_permission WHERE account_id = :account_id AND service_id = :
 -- name: permissions
 SELECT account_id, service_id FROM service_permission
  WHERE account_id = ANY (:account_ids::bigint[]);
+
+-- name: delete_permissions
+DELETE FROM service_permission WHERE account_id = :account_id;

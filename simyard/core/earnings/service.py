@@ -30,6 +30,7 @@ from simyard.core.wallet.model import SharedKind
 from simyard.db.database import Tx
 
 METHOD_LENGTH_MAX = 500
+_ERASED = "erased"
 
 
 async def record(tx: Tx, earned: Sequence[NewEarning], *, hold: timedelta, now: datetime) -> None:
@@ -81,7 +82,7 @@ async def request_payout(tx: Tx, command: RequestPayout) -> Payout:
         raise Refusal(Refused.MALFORMED, field="amount")
     if not method or len(method) > METHOD_LENGTH_MAX or "\0" in method:
         raise Refusal(Refused.MALFORMED, field="method")
-    wallets = await wallet.lock(tx, [command.account_id])
+    wallets = await wallet.lock_open(tx, [command.account_id])
     owner = wallets.get(command.account_id)
     if owner is None:
         raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=command.account_id)
@@ -146,3 +147,13 @@ async def payouts(
 ) -> list[Payout]:
     """Payouts, newest first."""
     return await store.payouts(tx, account_id=account_id, state=state, limit=limit)
+
+
+async def lock_payouts(tx: Tx, account_id: AccountId) -> int:
+    """Lock an account's payouts; returns how many of them are neither paid nor rejected."""
+    return (await store.lock_payouts_of(tx, account_id=account_id)).count(PayoutState.REQUESTED)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget where an account's payouts went; amounts and the bank's references stay. They are locked."""
+    await store.erase_payouts(tx, account_id=account_id, method=_ERASED)

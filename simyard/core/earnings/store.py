@@ -101,3 +101,12 @@ def _payout(row: asyncpg.Record) -> Payout:
         row["requested_at"],
         row["closed_at"],
     )
+
+
+async def lock_payouts_of(tx: Tx, *, account_id: AccountId) -> list[PayoutState]:
+    rows = await _queries.lock_payouts_of.rows(tx, account_id=account_id)
+    return [PayoutState(row["state"]) for row in rows]
+
+
+async def erase_payouts(tx: Tx, *, account_id: AccountId, method: str) -> None:
+    await _queries.erase_payouts.execute(tx, account_id=account_id, method=method)

@@ -49,3 +49,10 @@ SELECT payout.id, payout.account_id, account.email, wallet.currency, payout.amou
  WHERE (:account_id::bigint IS NULL OR payout.account_id = :account_id)
    AND (:state::text IS NULL OR payout.state = :state)
  ORDER BY payout.id DESC LIMIT :limit;
+
+-- name: lock_payouts_of
+SELECT id, state FROM payout WHERE account_id = :account_id ORDER BY id FOR NO KEY UPDATE;
+
+-- name: erase_payouts
+-- Where money went is the supplier's affair; by what reference it left is the bank's, and part of the books.
+UPDATE payout SET method = :method, note = CASE state WHEN 'paid' THEN note END WHERE account_id = :account_id;

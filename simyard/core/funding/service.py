@@ -62,7 +62,7 @@ async def begin_creation(
     Refuses, first match wins: UNKNOWN_ACCOUNT, CURRENCY_MISMATCH, BUSY while another attempt at this bank is under way,
     TOO_MANY_ACCOUNTS. Locks the wallet. An attempt at this bank that was lost or had no answer is taken up again.
     """
-    if command.account_id not in await wallet.lock(tx, [command.account_id]):
+    if command.account_id not in await wallet.lock_open(tx, [command.account_id]):
         raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=command.account_id)
     customer = await _customer(tx, command.account_id)
     if currency is not None and customer.currency != currency:
@@ -307,6 +307,19 @@ def _amount_told(transaction: ProviderTransaction) -> int | None:
         return None
     amount = money.from_minor(transaction.amount_minor, transaction.currency)
     return amount if 0 <= amount <= money.AMOUNT_MAX else None
+
+
+# Erasing
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget an account's bank accounts, and what was said of its deposits; references and amounts stay.
+
+    What is paid into one of them from now on is a refused deposit. Its wallet is locked.
+    """
+    await store.erase_sandbox_payments(tx, account_id=account_id, provider=SANDBOX)
+    await store.erase_deposits(tx, account_id=account_id)
+    await store.close_virtual_accounts(tx, account_id=account_id)
 
 
 # The sandbox

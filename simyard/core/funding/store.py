@@ -289,3 +289,15 @@ async def find_sandbox_payment(tx: Tx, *, reference: str) -> tuple[str, str, int
     """The number paid into, the currency, and the amount in its coins."""
     row = await _queries.find_sandbox_payment.row(tx, reference=reference)
     return None if row is None else (row["account_number"], row["currency"], row["amount_minor"])
+
+
+async def close_virtual_accounts(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.close_virtual_accounts.execute(tx, account_id=account_id)
+
+
+async def erase_deposits(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.erase_deposits.execute(tx, account_id=account_id)
+
+
+async def erase_sandbox_payments(tx: Tx, *, account_id: AccountId, provider: str) -> None:
+    await _queries.erase_sandbox_payments.execute(tx, account_id=account_id, provider=provider)

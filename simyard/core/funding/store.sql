@@ -135,3 +135,20 @@ RETURNING reference;
 
 -- name: find_sandbox_payment
 SELECT account_number, currency, amount_minor FROM sandbox_payment WHERE reference = :reference;
+
+-- name: close_virtual_accounts
+-- What bank and provider call them goes; that there were any stays, for the deposits.
+UPDATE virtual_account
+   SET state = 'closed', bank_name = NULL, account_number = NULL, account_name = NULL, provider_id = NULL, problem = NULL,
+       in_flight = false, next_attempt_at = NULL
+ WHERE account_id = :account_id;
+
+-- name: erase_deposits
+-- What a provider said in words goes; its reference stays, so that no deposit is credited twice.
+UPDATE deposit SET problem = NULL FROM virtual_account
+ WHERE deposit.virtual_account_id = virtual_account.id AND virtual_account.account_id = :account_id;
+
+-- name: erase_sandbox_payments
+UPDATE sandbox_payment SET account_number = '' FROM virtual_account
+ WHERE virtual_account.account_id = :account_id AND virtual_account.provider = :provider
+   AND sandbox_payment.account_number = virtual_account.account_number;

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from simyard.base import phone
-from simyard.base.ids import PoolId
+from simyard.base.ids import AccountId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.catalog.catalog import load as load_catalog
@@ -48,7 +48,7 @@ _OUTCOMES_SHOWN = timedelta(days=7)
 async def add_gateway(tx: Tx, command: AddGateway, *, actor: str, now: datetime) -> tuple[Gateway, str]:
     """Set up a gateway of a direct pool. Returns it with the token of its address, which is not kept.
 
-    Refuses, first match wins: UNKNOWN_POOL (also one that is not direct), GATEWAY_TAKEN (the name).
+    Refuses, first match wins: UNKNOWN_POOL (also one that is not direct), ACCOUNT_ERASED (its supplier), GATEWAY_TAKEN (the name).
     """
     await _direct_pool(tx, command.pool_id)
     token = rules.new_token()
@@ -77,8 +77,11 @@ async def add_gateway(tx: Tx, command: AddGateway, *, actor: str, now: datetime)
 
 
 async def _direct_pool(tx: Tx, pool_id: PoolId) -> None:
-    if (await pools.find_pool(tx, pool_id)).kind is not PoolKind.DIRECT:
+    pool = await pools.find_pool(tx, pool_id)
+    if pool.kind is not PoolKind.DIRECT:
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id, problem="it is not a direct one")
+    if pool.supplier_id is None:
+        raise Refusal(Refused.ACCOUNT_ERASED, pool=pool_id)
 
 
 async def find_gateway(tx: Tx, name: str) -> Gateway:
@@ -397,3 +400,11 @@ async def retire_silent(tx: Tx, *, before: datetime) -> int:
 async def forget_seen(tx: Tx, *, before: datetime) -> int:
     """Drop what recognises repeats once none can come any more."""
     return await store.forget_seen(tx, before=before)
+
+
+async def erase(tx: Tx, supplier_id: AccountId) -> None:
+    """Forget all gateways of a supplier's pools, with what was known of their SIMs and devices.
+
+    Locks: the gateways, before any pool or number, as their messages do.
+    """
+    await store.delete_gateways_of(tx, supplier_id=supplier_id)

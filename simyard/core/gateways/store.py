@@ -226,3 +226,7 @@ async def silent_numbers(tx: Tx, *, before: datetime) -> dict[PoolId, list[str]]
 
 async def forget_seen(tx: Tx, *, before: datetime) -> int:
     return await _queries.forget_seen.execute(tx, before=before)
+
+
+async def delete_gateways_of(tx: Tx, *, supplier_id: AccountId) -> None:
+    await _queries.delete_gateways_of.execute(tx, supplier_id=supplier_id)

@@ -145,3 +145,6 @@ SELECT gateway.pool_id, array_agg(DISTINCT number.msisdn) AS msisdns
 
 -- name: forget_seen
 DELETE FROM gateway_seen WHERE seen_at < :before;
+
+-- name: delete_gateways_of
+DELETE FROM gateway USING pool WHERE pool.id = gateway.pool_id AND pool.supplier_id = :supplier_id;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from simyard.base.ids import LeaseId
+from simyard.base.ids import AccountId, LeaseId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.idempotency import store
 from simyard.core.idempotency.model import Key, Keyed, Settled
@@ -75,3 +75,8 @@ async def complete(tx: Tx, lease_id: LeaseId, outcome: bytes | None) -> None:
 async def forget(tx: Tx, *, before: datetime) -> int:
     """Drop keys older than this whose lease has closed; returns how many."""
     return await store.forget(tx, before=before)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget an account's keys, which are words of its own choice, and their outcomes."""
+    await store.delete_keys_of(tx, account_id=account_id)

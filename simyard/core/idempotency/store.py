@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from simyard.base.ids import LeaseId
+from simyard.base.ids import AccountId, LeaseId
 from simyard.core.idempotency.model import Key
 from simyard.db import sql
 from simyard.db.database import Tx
@@ -64,3 +64,7 @@ async def release_open(tx: Tx, *, lease_id: LeaseId) -> None:
 
 async def forget(tx: Tx, *, before: datetime) -> int:
     return await _queries.forget.execute(tx, before=before)
+
+
+async def delete_keys_of(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_keys_of.execute(tx, account_id=account_id)

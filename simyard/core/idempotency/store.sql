@@ -34,3 +34,6 @@ DELETE FROM idempotency
  WHERE created_at < :before
    AND NOT EXISTS (SELECT FROM activation WHERE activation.id = idempotency.lease_id AND activation.is_open)
    AND NOT EXISTS (SELECT FROM rental WHERE rental.id = idempotency.lease_id AND rental.is_open);
+
+-- name: delete_keys_of
+DELETE FROM idempotency WHERE account_id = :account_id;

@@ -18,6 +18,7 @@ from simyard.db.database import Tx
 _REFUSED_STATES = {
     AccountState.SUSPENDED: Refused.ACCOUNT_SUSPENDED,
     AccountState.LOCKED: Refused.ACCOUNT_LOCKED,
+    AccountState.ERASED: Refused.ACCOUNT_LOCKED,
 }
 
 

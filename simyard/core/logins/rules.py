@@ -30,6 +30,7 @@ _NETWORK_BITS_V6 = 64
 _REFUSED_STATES = {
     AccountState.SUSPENDED: Refused.ACCOUNT_SUSPENDED,
     AccountState.LOCKED: Refused.ACCOUNT_LOCKED,
+    AccountState.ERASED: Refused.ACCOUNT_LOCKED,
 }
 
 

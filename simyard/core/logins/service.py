@@ -348,8 +348,11 @@ async def verify_email(tx: Tx, token: str, *, now: datetime) -> None:
 
 
 async def request_reset(tx: Tx, *, email: str, link: str, now: datetime) -> None:
-    """Mail a token that lets its reader choose a new password. Whether there is such an account stays untold."""
-    known = await store.find_login(tx, email=email)
+    """Mail a token that lets its reader choose a new password. Whether there is such an account stays untold.
+
+    Locks the account, so that no token is made for one that is being erased.
+    """
+    known = await store.lock_login_by_email(tx, email=email)
     if known is not None and await _may_mail(tx, email, now):
         nothing = MailedToken(None, None)
         token = await _mailed_token(tx, known.id, Purpose.RESET_PASSWORD, nothing, rules.RESET_SECONDS, now)
@@ -458,6 +461,8 @@ async def open_session_of(
             tx, identity, registration_open=registration_open, currency=currency, now=now
         )
     else:
+        # Locked, so that no session is opened of an account that is being erased.
+        await store.lock_login(tx, account_id=account_id)
         login = await store.find_login_of(tx, account_id=account_id)
     refusal = rules.judge_state(login.state)
     if refusal is not None:
@@ -503,6 +508,20 @@ async def _account_for(
         now=now,
     )
     return await store.find_login_of(tx, account_id=account_id)
+
+
+# Erasing
+
+
+async def erase(tx: Tx, account_id: AccountId, email: str) -> None:
+    """Forget every way in: sessions, mailed tokens, identities of other issuers, and what is counted by the email.
+
+    Only part of an erasure (`core/erasure`), which has unlocked the email and locked the account.
+    """
+    await store.delete_sessions(tx, account_id=account_id)
+    await store.delete_mailed_tokens(tx, account_id=account_id)
+    await store.delete_identities(tx, account_id=account_id)
+    await store.forget_count(tx, subject=rules.mails_to(email))
 
 
 # Upkeep

@@ -71,6 +71,14 @@ async def lock_login(tx: Tx, *, account_id: AccountId) -> Login | None:
     return _login(await _queries.lock_login.row(tx, account_id=account_id))
 
 
+async def delete_sessions(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_sessions.execute(tx, account_id=account_id)
+
+
+async def delete_identities(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_identities.execute(tx, account_id=account_id)
+
+
 async def lock_login_by_email(tx: Tx, *, email: str) -> Login | None:
     return _login(await _queries.lock_login_by_email.row(tx, email=email))
 

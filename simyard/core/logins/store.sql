@@ -117,3 +117,9 @@ DELETE FROM mailed_token WHERE expires_at < :now;
 -- name: forget_sessions
 -- Sessions nobody can continue, and after a while those that ended.
 DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at < :now ORDER BY expires_at LIMIT :limit);
+
+-- name: delete_sessions
+DELETE FROM session WHERE account_id = :account_id;
+
+-- name: delete_identities
+DELETE FROM identity WHERE account_id = :account_id;

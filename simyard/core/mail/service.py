@@ -53,3 +53,8 @@ async def record_failure(tx: Tx, mail: Mail, *, for_good: bool, now: datetime) -
 async def forget(tx: Tx, *, before: datetime) -> int:
     """Drop mails that were closed before; returns how many."""
     return await store.forget_mail(tx, before=before)
+
+
+async def erase(tx: Tx, recipient: str) -> None:
+    """Forget every mail to an address, also those that wait to be sent. One that is being sent arrives all the same."""
+    await store.delete_mail_to(tx, recipient=recipient)

@@ -42,3 +42,7 @@ async def postpone_mail(tx: Tx, *, mail_id: MailId, attempts: int, next_attempt_
 
 async def forget_mail(tx: Tx, *, before: datetime) -> int:
     return await _queries.forget_mail.execute(tx, before=before)
+
+
+async def delete_mail_to(tx: Tx, *, recipient: str) -> None:
+    await _queries.delete_mail_to.execute(tx, recipient=recipient)

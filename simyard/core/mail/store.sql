@@ -26,3 +26,6 @@ UPDATE mail SET next_attempt_at = :next_attempt_at
 
 -- name: forget_mail
 DELETE FROM mail WHERE closed_at < :before;
+
+-- name: delete_mail_to
+DELETE FROM mail WHERE recipient = :recipient;

@@ -380,3 +380,13 @@ async def erase_texts(tx: Tx, *, before: datetime, limit: int) -> int:
 async def forget_seen(tx: Tx, *, before: datetime) -> int:
     """Drop what recognises repeats once none can come any more."""
     return await store.forget_seen(tx, before=before)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget what came for an account, whose leases are closed: senders, texts, codes, and what recognises repeats.
+
+    That something came, and when, stays: it was paid for. The account is erased already, so that nothing comes late.
+    """
+    await store.erase_of_account(tx, account_id=account_id)
+    await store.delete_late_of_account(tx, account_id=account_id)
+    await store.delete_seen_of_account(tx, account_id=account_id)

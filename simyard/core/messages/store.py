@@ -143,3 +143,15 @@ async def forget_late(tx: Tx, *, before: datetime, limit: int) -> int:
 
 async def forget_seen(tx: Tx, *, before: datetime) -> int:
     return await _queries.forget_seen.execute(tx, before=before)
+
+
+async def erase_of_account(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.erase_of_account.execute(tx, account_id=account_id)
+
+
+async def delete_late_of_account(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_late_of_account.execute(tx, account_id=account_id)
+
+
+async def delete_seen_of_account(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_seen_of_account.execute(tx, account_id=account_id)

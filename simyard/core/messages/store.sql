@@ -27,7 +27,7 @@ SELECT activation_id, rental_id, sender, body, code, sent_at, :now
 RETURNING id;
 
 -- name: just_closed
--- The lease each of these numbers had last, where it closed since then and none is open now.
+-- The lease each of these numbers had last, where it closed since then and none is open now; not those of erased accounts.
 SELECT number.id AS number_id, closed.* FROM number
  CROSS JOIN LATERAL (
        SELECT activation.id, activation.account_id, activation.service_id FROM activation
@@ -36,7 +36,10 @@ SELECT number.id AS number_id, closed.* FROM number
        SELECT rental.id, rental.account_id, NULL FROM rental
         WHERE rental.id = number.last_lease_id AND rental.closed_at >= :since
      ) AS closed
- WHERE number.id = ANY (:number_ids::bigint[]) AND number.lease_id IS NULL;
+  JOIN account ON account.id = closed.account_id AND account.state <> 'erased'
+ WHERE number.id = ANY (:number_ids::bigint[]) AND number.lease_id IS NULL
+   -- One that is being erased is waited for.
+   FOR KEY SHARE OF account;
 
 -- name: insert_late
 INSERT INTO late_message (lease_id, number_id, sender, body, sent_at, received_at)
@@ -89,3 +92,23 @@ DELETE FROM late_message
 
 -- name: forget_seen
 DELETE FROM message_seen WHERE seen_at < :before;
+
+-- name: erase_of_account
+-- Sender, text and code of all an account's messages. That there was a code stays known.
+UPDATE message SET body = NULL, sender = '', code = CASE WHEN code IS NOT NULL THEN '' END
+ WHERE id IN (SELECT message.id FROM message JOIN activation ON activation.id = message.activation_id
+               WHERE activation.account_id = :account_id
+              UNION ALL
+              SELECT message.id FROM message JOIN rental ON rental.id = message.rental_id
+               WHERE rental.account_id = :account_id);
+
+-- name: delete_late_of_account
+DELETE FROM late_message
+ WHERE lease_id IN (SELECT id FROM activation WHERE account_id = :account_id
+                    UNION ALL SELECT id FROM rental WHERE account_id = :account_id);
+
+-- name: delete_seen_of_account
+-- Sender and text could be guessed by their digests.
+DELETE FROM message_seen
+ WHERE lease_id IN (SELECT id FROM activation WHERE account_id = :account_id
+                    UNION ALL SELECT id FROM rental WHERE account_id = :account_id);

@@ -106,9 +106,9 @@ async def switch(tx: Tx, pool_id: PoolId, on: Sequence[ReportedNumber], off: Col
     """Put numbers on a pool's list that are not on it, and take others off it.
 
     For gateways, which know whether a SIM works and little else: a number that is listed stays as it was reported, and
-    one that was keeps what was reported of it. Locks: numbers by id.
+    one that was keeps what was reported of it. Refuses: UNKNOWN_POOL (without a supplier). Locks: the pool, numbers by id.
     """
-    pool = await pools.find_pool(tx, pool_id)
+    pool = await pools.lock_supplied(tx, pool_id)
     known = await store.listing_of(tx, msisdns={*off, *(number.msisdn for number in on)})
     await store.lock_numbers(tx, number_ids=sorted(one.id for one in known.values()))
     wanted = {number.msisdn: number for number in on if number.msisdn not in known}
@@ -308,3 +308,16 @@ async def take_stock(tx: Tx, *, limit: int) -> int:
 async def forget_foreign_cursors(tx: Tx) -> None:
     """Drop cursors that were written on another server, after a restore. Needed once at each start."""
     await store.forget_foreign_cursors(tx)
+
+
+async def lock_of_pools(tx: Tx, pool_ids: Collection[PoolId]) -> int:
+    """Lock all numbers of pools in the order of their ids; returns how many are leased, be it for a check."""
+    return await store.lock_of_pools(tx, pool_ids=pool_ids)
+
+
+async def retire(tx: Tx, pool_ids: Collection[PoolId]) -> None:
+    """Take all numbers of pools, which are locked, off their lists, and forget in which ports they were.
+
+    The numbers themselves stay known: none may serve a service twice, whoever reports it next.
+    """
+    await note_list_change(tx, await store.retire(tx, pool_ids=pool_ids))

@@ -282,3 +282,11 @@ async def take_stock(tx: Tx, *, limit: int) -> int:
 
 async def forget_foreign_cursors(tx: Tx) -> None:
     await _queries.forget_foreign_cursors.execute(tx)
+
+
+async def lock_of_pools(tx: Tx, *, pool_ids: Collection[PoolId]) -> int:
+    return int(await _queries.lock_of_pools.value(tx, pool_ids=list(pool_ids)))
+
+
+async def retire(tx: Tx, *, pool_ids: Collection[PoolId]) -> list[NumberId]:
+    return [NumberId(row["id"]) for row in await _queries.retire.rows(tx, pool_ids=list(pool_ids))]

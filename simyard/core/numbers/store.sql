@@ -353,3 +353,17 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('simyard/stock', 0));
 -- name: forget_foreign_cursors
 -- Cursors that lie ahead of this server's transactions come from another one (a restored backup).
 DELETE FROM claim_cursor WHERE position > pg_current_xact_id()::text::bigint;
+
+-- name: lock_of_pools
+-- All numbers of pools, whether on a list or not; how many are leased, those that are checked included.
+WITH locked AS (
+    SELECT id, lease_id FROM number WHERE pool_id = ANY (:pool_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE
+)
+SELECT count(lease_id) FROM locked;
+
+-- name: retire
+-- Off their lists, with nothing left of what was reported of them but country and operator.
+UPDATE number SET listed = false, port = msisdn, placed_at = NULL, rent = false
+ WHERE pool_id = ANY (:pool_ids::bigint[])
+   AND (listed, port, placed_at, rent) IS DISTINCT FROM (false, msisdn, NULL::timestamptz, false)
+RETURNING id;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -55,10 +56,18 @@ async def find_pool_by_name(tx: Tx, name: str) -> Pool | None:
 
 
 async def direct_pool_of(tx: Tx, supplier_id: AccountId, pool_id: PoolId | None) -> Pool:
-    """The pool a supplier's reports go to. Refuses: UNKNOWN_POOL when no operator has set one up."""
+    """The pool a supplier's reports go to, locked. Refuses: UNKNOWN_POOL when no operator has set one up."""
     pool = await store.direct_pool_of(tx, supplier_id=supplier_id, pool_id=pool_id)
     if pool is None:
         raise Refusal(Refused.UNKNOWN_POOL)
+    return pool
+
+
+async def lock_supplied(tx: Tx, pool_id: PoolId) -> Pool:
+    """A pool that has a supplier, locked as his reports lock it. Refuses: UNKNOWN_POOL, also for one of nobody."""
+    pool = await store.lock_supplied(tx, pool_id=pool_id)
+    if pool is None:
+        raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id)
     return pool
 
 
@@ -71,8 +80,17 @@ async def record_consent(tx: Tx, pool_id: PoolId, consent: str, *, actor: str, n
 
 
 async def set_enabled(tx: Tx, pool_id: PoolId, *, enabled: bool, actor: str, now: datetime) -> None:
-    """Start or stop selling a pool's numbers; open leases run on. Refuses: UNKNOWN_POOL."""
-    if not await store.set_enabled(tx, pool_id=pool_id, enabled=enabled):
+    """Start or stop selling a pool's numbers; open leases run on.
+
+    Refuses, first match wins: UNKNOWN_POOL; ACCOUNT_ERASED, since a direct pool is not sold without its supplier.
+    """
+    try:
+        known = await store.set_enabled(tx, pool_id=pool_id, enabled=enabled)
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != "pool_direct_has_supplier":
+            raise
+        raise Refusal(Refused.ACCOUNT_ERASED, pool=pool_id) from error
+    if not known:
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id)
     action = "pool.enabled" if enabled else "pool.disabled"
     await audit.record(tx, actor=actor, action=action, facts={"pool_id": pool_id}, now=now)
@@ -132,3 +150,16 @@ async def hear(tx: Tx, command: Heartbeat) -> None:
 async def mark_online(tx: Tx, pool_id: PoolId, *, seconds: int, now: datetime) -> None:
     """Count the pool as online for so long from now. Earlier than what is recorded: nothing changes."""
     await store.mark_online(tx, pool_id=pool_id, until=now + timedelta(seconds=seconds))
+
+
+async def lock_all(tx: Tx, supplier_id: AccountId) -> list[PoolId]:
+    """The pools of a supplier, locked, so that none of his reports is taken until this transaction ends."""
+    return await store.lock_pools_of(tx, supplier_id=supplier_id)
+
+
+async def erase(tx: Tx, pool_ids: Collection[PoolId]) -> None:
+    """Leave locked pools without supplier, name and consent, and off sale. Their numbers are retired.
+
+    Locks: the pools, against whatever begins to refer to them as well.
+    """
+    await store.erase_pools(tx, pool_ids=pool_ids)

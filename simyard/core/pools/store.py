@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import asyncpg
@@ -92,3 +93,16 @@ async def blacklisted(tx: Tx, *, pool_id: PoolId) -> list[ServiceId]:
 
 async def set_filter_side(tx: Tx, *, pool_id: PoolId, side: FilterSide) -> bool:
     return await _queries.set_filter_side.value(tx, pool_id=pool_id, side=side) is not None
+
+
+async def lock_supplied(tx: Tx, *, pool_id: PoolId) -> Pool | None:
+    row = await _queries.lock_supplied.row(tx, pool_id=pool_id)
+    return None if row is None else _pool(row)
+
+
+async def lock_pools_of(tx: Tx, *, supplier_id: AccountId) -> list[PoolId]:
+    return [PoolId(row["id"]) for row in await _queries.lock_pools_of.rows(tx, supplier_id=supplier_id)]
+
+
+async def erase_pools(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.erase_pools.execute(tx, pool_ids=list(pool_ids))

@@ -13,10 +13,23 @@ SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE id = :pool_id;
 SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE name = :name;
 
 -- name: direct_pool_of
--- The pool a supplier's reports go to: the one his key names, or his first.
+-- The pool a supplier's reports go to: the one his key names, or his first. Locked, as its sign of life would lock it: one
+-- whose supplier is being erased is waited for, and is his no more.
 SELECT id, name, kind, supplier_id, rent_allowed FROM pool
  WHERE supplier_id = :supplier_id AND kind = 'direct' AND COALESCE(id = :pool_id, true)
- ORDER BY id LIMIT 1;
+ ORDER BY id LIMIT 1 FOR NO KEY UPDATE;
+
+-- name: lock_supplied
+SELECT id, name, kind, supplier_id, rent_allowed FROM pool
+ WHERE id = :pool_id AND supplier_id IS NOT NULL FOR NO KEY UPDATE;
+
+-- name: lock_pools_of
+SELECT id FROM pool WHERE supplier_id = :supplier_id ORDER BY id FOR NO KEY UPDATE;
+
+-- name: erase_pools
+-- A name may be a person's.
+UPDATE pool SET name = 'erased-' || id, supplier_id = NULL, enabled = false, consent = NULL, consented_at = NULL
+ WHERE id = ANY (:pool_ids::bigint[]);
 
 -- name: set_consent
 UPDATE pool SET consent = :consent, consented_at = :now WHERE id = :pool_id RETURNING id;

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from simyard.base.ids import NumberId
+from simyard.base.ids import NumberId, PoolId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.numbers import service as numbers
@@ -87,3 +88,9 @@ async def forget_digests(tx: Tx, *, before: datetime) -> int:
 async def forget_messages(tx: Tx, *, before: datetime, limit: int) -> int:
     """Drop messages older than this, a slice at a time; returns how many."""
     return await store.forget_messages(tx, before=before, limit=limit)
+
+
+async def erase(tx: Tx, pool_ids: Collection[PoolId]) -> None:
+    """Publish no number of these pools any more: their messages go, and they are blocked. The numbers are locked."""
+    await store.delete_messages_of_pools(tx, pool_ids=pool_ids)
+    await store.withdraw_of_pools(tx, pool_ids=pool_ids)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from simyard.base.ids import NumberId
+from simyard.base.ids import NumberId, PoolId
 from simyard.core.public_numbers.model import PublicMessage, PublicNumber
 from simyard.db import sql
 from simyard.db.database import Tx
@@ -109,3 +109,11 @@ async def forget_messages(tx: Tx, *, before: datetime, limit: int) -> int:
 async def take_quiet_sandbox_numbers(tx: Tx, *, since: datetime, limit: int) -> list[NumberId]:
     rows = await _queries.take_quiet_sandbox_numbers.rows(tx, since=since, limit=limit)
     return [row["id"] for row in rows]
+
+
+async def delete_messages_of_pools(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.delete_messages_of_pools.execute(tx, pool_ids=list(pool_ids))
+
+
+async def withdraw_of_pools(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.withdraw_of_pools.execute(tx, pool_ids=list(pool_ids))

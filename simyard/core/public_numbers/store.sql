@@ -85,3 +85,12 @@ SELECT number.id FROM number JOIN pool ON pool.id = number.pool_id
    AND NOT EXISTS (SELECT FROM public_message
                     WHERE public_message.number_id = number.id AND public_message.received_at >= :since)
  ORDER BY number.id LIMIT :limit FOR NO KEY UPDATE OF number SKIP LOCKED;
+
+-- name: delete_messages_of_pools
+DELETE FROM public_message USING number
+ WHERE number.id = public_message.number_id AND number.pool_id = ANY (:pool_ids::bigint[]);
+
+-- name: withdraw_of_pools
+-- Blocked, as each that is withdrawn alone.
+UPDATE number SET published_at = NULL, blocked = true, position = pg_current_xact_id()::text::bigint
+ WHERE pool_id = ANY (:pool_ids::bigint[]) AND published_at IS NOT NULL;

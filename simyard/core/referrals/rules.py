@@ -25,13 +25,13 @@ def transfers(
 
     To be booked after the margins. The share of the price, but no more than the margin, rounded down; through the
     clearing accounts when the referrer's wallet has another currency. A buyer nobody brought, a referrer without a wallet,
-    and one whose currency has no rate: nothing is paid. References name the lease, so no lease pays twice.
+    one who was erased, and one whose currency has no rate: nothing is paid. References name the lease, so no lease pays twice.
     """
     moves = []
     for sale in sales:
         share = shares.get(sale.account_id)
         referrer = wallets.get(share.referrer_id) if share is not None else None
-        if share is not None and referrer is not None:
+        if share is not None and referrer is not None and not referrer.closed:
             moves += _paid(sale, share, referrer, shared, rates)
     return moves
 

@@ -31,7 +31,7 @@ async def admit(tx: Tx, commands: Sequence[AdmitPush]) -> list[Caller | Refusal]
             results.append(Refusal(Refused.ADDRESS_NOT_ALLOWED))
         elif row["state"] == AccountState.SUSPENDED:
             results.append(Refusal(Refused.ACCOUNT_SUSPENDED))
-        elif row["state"] == AccountState.LOCKED:
+        elif row["state"] in (AccountState.LOCKED, AccountState.ERASED):
             results.append(Refusal(Refused.ACCOUNT_LOCKED))
         else:
             account_id, pool_id = AccountId(row["account_id"]), PoolId(row["pool_id"])

@@ -6,7 +6,7 @@ Rows of remote leases are locked after numbers, leases and wallets; the profiles
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -395,3 +395,20 @@ async def clear_problem(tx: Tx, problem_id: int, *, actor: str, now: datetime) -
         raise Refusal(Refused.UNKNOWN_LEASE)
     facts: dict[str, object] = {"problem_id": problem_id, "lease_id": lease_id}
     await audit.record(tx, actor=actor, action="pool.problem_cleared", facts=facts, now=now)
+
+
+async def lock_pools(tx: Tx, pool_ids: Collection[PoolId]) -> int:
+    """Let nobody ask these pools for a number until this transaction ends; returns how many leases are not settled with them.
+
+    Locks: the profiles.
+    """
+    await store.lock_profiles(tx, pool_ids=pool_ids)
+    return await store.count_unsettled(tx, pool_ids=pool_ids)
+
+
+async def erase(tx: Tx, pool_ids: Collection[PoolId]) -> None:
+    """Forget how pools are spoken to (addresses, keys) and what they said. With which leases they had to do stays."""
+    await store.delete_offers(tx, pool_ids=pool_ids)
+    await store.delete_unknown_names(tx, pool_ids=pool_ids)
+    await store.clear_problems(tx, pool_ids=pool_ids)
+    await store.delete_profiles(tx, pool_ids=pool_ids)

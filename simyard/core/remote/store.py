@@ -402,3 +402,27 @@ async def clear_problem(tx: Tx, *, problem_id: int) -> LeaseId | None:
 
 async def forget_leases(tx: Tx, *, before: datetime, limit: int) -> int:
     return len(await _queries.forget_leases.rows(tx, before=before, limit=limit))
+
+
+async def lock_profiles(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.lock_profiles.execute(tx, pool_ids=list(pool_ids))
+
+
+async def count_unsettled(tx: Tx, *, pool_ids: Collection[PoolId]) -> int:
+    return int(await _queries.count_unsettled.value(tx, pool_ids=list(pool_ids)))
+
+
+async def delete_profiles(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.delete_profiles.execute(tx, pool_ids=list(pool_ids))
+
+
+async def delete_offers(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.delete_offers.execute(tx, pool_ids=list(pool_ids))
+
+
+async def delete_unknown_names(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.delete_unknown_names.execute(tx, pool_ids=list(pool_ids))
+
+
+async def clear_problems(tx: Tx, *, pool_ids: Collection[PoolId]) -> None:
+    await _queries.clear_problems.execute(tx, pool_ids=list(pool_ids))

@@ -116,7 +116,9 @@ SELECT want.ordinal, offer.country_name, offer.service_name, offer.operator_name
           AND COALESCE(remote_offer.price <= want.cost_max, true)
         ORDER BY remote_offer.price NULLS LAST, remote_offer.stock DESC, remote_offer.country_name,
                  remote_offer.service_name, remote_offer.operator_name
-        LIMIT 1) AS offer;
+        LIMIT 1) AS offer
+ -- Whose supplier is being erased is waited for, and gone then.
+   FOR KEY SHARE OF profile;
 
 -- name: take_probes
 -- Pools that failed too often and may be tried once more: by whoever gets here first.
@@ -278,3 +280,22 @@ DELETE FROM remote_lease
                WHERE state = 'done' AND problem IS NULL AND ending IS DISTINCT FROM 'sold' AND changed_at < :before
                ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 RETURNING id;
+
+-- name: lock_profiles
+SELECT pool_id FROM remote_profile WHERE pool_id = ANY (:pool_ids::bigint[]) ORDER BY pool_id FOR UPDATE;
+
+-- name: count_unsettled
+SELECT count(*) FROM remote_lease WHERE pool_id = ANY (:pool_ids::bigint[]) AND state <> 'done';
+
+-- name: delete_profiles
+DELETE FROM remote_profile WHERE pool_id = ANY (:pool_ids::bigint[]);
+
+-- name: delete_offers
+DELETE FROM remote_offer WHERE pool_id = ANY (:pool_ids::bigint[]);
+
+-- name: delete_unknown_names
+DELETE FROM remote_unknown_name WHERE pool_id = ANY (:pool_ids::bigint[]);
+
+-- name: clear_problems
+-- What a source said in words.
+UPDATE remote_lease SET problem = NULL WHERE pool_id = ANY (:pool_ids::bigint[]) AND problem IS NOT NULL;

@@ -112,7 +112,7 @@ def encode_outcome(rental: Rental) -> bytes:
 
 
 async def _lease(tx: Tx, command: OrderRental) -> RentalId | AskingRental:
-    buyer = (await wallet.lock(tx, [command.account_id])).get(command.account_id)
+    buyer = (await wallet.lock_open(tx, [command.account_id])).get(command.account_id)
     if buyer is None:
         raise Refusal(Refused.INSUFFICIENT_FUNDS)
     offered = await store.tariffs(tx, countries=[command.country], now=command.now)
@@ -562,3 +562,8 @@ async def set_price(
 async def sandbox_numbers(tx: Tx, lease_ids: Collection[LeaseId]) -> list[NumberId]:
     """The numbers of those of these leases that are open rentals."""
     return await store.sandbox_numbers(tx, lease_ids=lease_ids) if lease_ids else []
+
+
+async def count_open(tx: Tx, account_id: AccountId) -> int:
+    """How many open rentals an account has ordered or supplies. Looks at every open one."""
+    return await store.count_open_of(tx, account_id=account_id)

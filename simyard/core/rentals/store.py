@@ -226,3 +226,7 @@ async def set_auto_extend(
 async def sandbox_numbers(tx: Tx, *, lease_ids: Collection[LeaseId]) -> list[NumberId]:
     rows = await _queries.sandbox_numbers.rows(tx, lease_ids=list(lease_ids))
     return [NumberId(row["number_id"]) for row in rows]
+
+
+async def count_open_of(tx: Tx, *, account_id: AccountId) -> int:
+    return int(await _queries.count_open_of.value(tx, account_id=account_id))

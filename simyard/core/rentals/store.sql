@@ -131,3 +131,7 @@ RETURNING is_open AND expires_at > :now;
 -- name: sandbox_numbers
 -- Where Simyard sends an SMS to confirm rentals of fictitious numbers.
 SELECT number_id FROM rental WHERE id = ANY (:lease_ids::bigint[]) AND is_open ORDER BY id;
+
+-- name: count_open_of
+-- Of an account that ordered them, or that supplies their numbers.
+SELECT count(*) FROM rental WHERE is_open AND (account_id = :account_id OR supplier_id = :account_id);

@@ -65,6 +65,8 @@ class Wallet:
     debt: int
     # All that ever paid for leases, without what was given back.
     spent: int
+    # Of an erased account: nothing is paid into it or out of it any more.
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)

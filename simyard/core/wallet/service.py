@@ -52,6 +52,17 @@ async def lock(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, Wa
     return await store.lock_wallets(tx, account_ids=account_ids)
 
 
+async def lock_open(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, Wallet]:
+    """The same, without those of erased accounts: for whoever begins to spend or to pay in."""
+    wallets = await lock(tx, account_ids)
+    return {account_id: wallet for account_id, wallet in wallets.items() if not wallet.closed}
+
+
+async def close(tx: Tx, account_id: AccountId) -> None:
+    """Close a wallet that is locked and empty, for good; an account without one: nothing happens."""
+    await store.close_wallet(tx, account_id=account_id)
+
+
 async def shared(tx: Tx, currencies: Collection[str]) -> dict[tuple[SharedKind, str], LedgerAccountId]:
     """The platform's own ledger accounts of these currencies."""
     return await store.shared_accounts(tx, currencies=currencies)
@@ -121,7 +132,7 @@ async def deposit(tx: Tx, account_id: AccountId, amount: int, *, reference: str,
     Refuses, first match wins: MALFORMED (an amount of nothing or less), UNKNOWN_ACCOUNT, REFERENCE_TAKEN.
     """
     _check_amount(amount)
-    wallets = await lock(tx, [account_id])
+    wallets = await lock_open(tx, [account_id])
     if account_id not in wallets:
         raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
     wallet = wallets[account_id]
@@ -142,7 +153,7 @@ async def pay(
     INSUFFICIENT_FUNDS, REFERENCE_TAKEN.
     """
     _check_amount(amount)
-    wallets = await lock(tx, [payer, payee])
+    wallets = await lock_open(tx, [payer, payee])
     if payer not in wallets or payee not in wallets or payer == payee:
         raise Refusal(Refused.UNKNOWN_ACCOUNT)
     source, target = wallets[payer], wallets[payee]

@@ -91,6 +91,10 @@ async def lock_wallets(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[Ac
     return {row["account_id"]: Wallet(*row) for row in rows}
 
 
+async def close_wallet(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.close_wallet.execute(tx, account_id=account_id)
+
+
 async def balance(tx: Tx, *, account_id: AccountId) -> Balance | None:
     row = await _queries.balance.row(tx, account_id=account_id)
     return None if row is None else Balance(*row)

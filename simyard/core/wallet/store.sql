@@ -20,8 +20,12 @@ SELECT id, kind, currency FROM ledger_account
 
 -- name: lock_wallets
 -- In the order of account ids, so that two transactions never wait for each other in a ring.
-SELECT account_id, currency, available_id, held_id, pending_id, debt_id, available, held, pending, debt, spent
+SELECT account_id, currency, available_id, held_id, pending_id, debt_id, available, held, pending, debt, spent,
+       closed
   FROM wallet WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY account_id FOR UPDATE;
+
+-- name: close_wallet
+UPDATE wallet SET closed = true WHERE account_id = :account_id;
 
 -- name: balance
 SELECT currency, available, held, spent, pending, debt FROM wallet WHERE account_id = :account_id;

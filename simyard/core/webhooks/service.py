@@ -40,8 +40,8 @@ _REASONS = {
 async def set_endpoint(tx: Tx, command: SetEndpoint) -> Endpoint | None:
     """Set where an account is told of its messages, or, with no URL, switch that off.
 
-    Refuses: MALFORMED (`field="url"`: no http or https, a password in it, too long, an address that is not public). The
-    secret is made once and kept. Announcements on their way go to the new URL; what waits for an endpoint that is switched
+    Refuses, first match wins: MALFORMED (`field="url"`: no http or https, a password in it, too long, an address that is
+    not public), UNKNOWN_ACCOUNT (erased a moment ago). The secret is made once and kept. Announcements on their way go to the new URL; what waits for an endpoint that is switched
     off has failed. A repeat changes nothing. None: there was nothing to switch off. Locks: the endpoint, its deliveries.
     """
     before = await store.lock_endpoint_of(tx, account_id=command.account_id, format_name=command.format)
@@ -53,7 +53,7 @@ async def set_endpoint(tx: Tx, command: SetEndpoint) -> Endpoint | None:
         raise Refusal(Refused.MALFORMED, field="url", problem=str(error)) from error
     if before is not None and not before.enabled:
         await store.fail_pending(tx, endpoint_id=before.id, problem=_OFF, now=command.now)
-    return await store.set_endpoint(
+    endpoint = await store.set_endpoint(
         tx,
         account_id=command.account_id,
         format_name=command.format,
@@ -62,6 +62,9 @@ async def set_endpoint(tx: Tx, command: SetEndpoint) -> Endpoint | None:
         secret=secrets.token_bytes(rules.SECRET_BYTES),
         now=command.now,
     )
+    if endpoint is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=command.account_id)
+    return endpoint
 
 
 async def endpoint_of(tx: Tx, account_id: AccountId, format_name: str) -> Endpoint | None:
@@ -257,3 +260,13 @@ async def forget_deliveries(tx: Tx, *, before: datetime, now: datetime, limit: i
     """
     await store.fail_stranded(tx, problem=_OFF, now=now)
     return await store.forget_deliveries(tx, before=before, limit=limit)
+
+
+async def erase(tx: Tx, account_id: AccountId) -> None:
+    """Forget an account's endpoints, with their secrets, and what they were told. What is being sent arrives all the same.
+
+    Locks: the endpoints, their deliveries.
+    """
+    await store.lock_endpoints_of(tx, account_id=account_id)
+    await store.delete_deliveries_of(tx, account_id=account_id)
+    await store.delete_endpoints_of(tx, account_id=account_id)

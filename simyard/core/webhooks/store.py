@@ -42,13 +42,13 @@ def _endpoint(row: asyncpg.Record | None) -> Endpoint | None:
 
 async def set_endpoint(
     tx: Tx, *, account_id: AccountId, format_name: str, event: Event, url: str, secret: bytes, now: datetime
-) -> Endpoint:
-    row = await _queries.set_endpoint.row(
-        tx, account_id=account_id, format=format_name, event=event, url=url, secret=secret, now=now
+) -> Endpoint | None:
+    """None: the account was erased."""
+    return _endpoint(
+        await _queries.set_endpoint.row(
+            tx, account_id=account_id, format=format_name, event=event, url=url, secret=secret, now=now
+        )
     )
-    endpoint = _endpoint(row)
-    assert endpoint is not None  # noqa: S101 - an upsert without a condition always returns its row
-    return endpoint
 
 
 async def switch_off(
@@ -224,3 +224,15 @@ async def fail_stranded(tx: Tx, *, problem: str, now: datetime) -> None:
 
 async def forget_deliveries(tx: Tx, *, before: datetime, limit: int) -> int:
     return await _queries.forget_deliveries.execute(tx, before=before, limit=limit)
+
+
+async def lock_endpoints_of(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.lock_endpoints_of.execute(tx, account_id=account_id)
+
+
+async def delete_deliveries_of(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_deliveries_of.execute(tx, account_id=account_id)
+
+
+async def delete_endpoints_of(tx: Tx, *, account_id: AccountId) -> None:
+    await _queries.delete_endpoints_of.execute(tx, account_id=account_id)

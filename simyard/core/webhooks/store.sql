@@ -1,7 +1,9 @@
 -- name: set_endpoint
--- A new URL is a new start: what went wrong at the old one says nothing about it. The secret stays.
+-- A new URL is a new start: what went wrong at the old one says nothing about it. The secret stays. The account is locked,
+-- so that none is written of one that is being erased.
 INSERT INTO webhook_endpoint (account_id, format, event, url, secret, created_at, changed_at)
-VALUES (:account_id, :format, :event, :url, :secret, :now, :now)
+SELECT account.id, :format, :event, :url, :secret, :now, :now
+  FROM (SELECT id FROM account WHERE id = :account_id AND state <> 'erased' FOR KEY SHARE) AS account
 ON CONFLICT (account_id, format) DO UPDATE
    SET event = excluded.event, url = excluded.url, enabled = true, switched_off = NULL, changed_at = excluded.changed_at,
        failing_since = CASE WHEN webhook_endpoint.enabled AND webhook_endpoint.url = excluded.url
@@ -177,3 +179,12 @@ UPDATE webhook_delivery
 DELETE FROM webhook_delivery
  WHERE id IN (SELECT id FROM webhook_delivery WHERE closed_at < :before
                ORDER BY closed_at LIMIT :limit FOR UPDATE SKIP LOCKED);
+
+-- name: lock_endpoints_of
+SELECT id FROM webhook_endpoint WHERE account_id = :account_id ORDER BY id FOR UPDATE;
+
+-- name: delete_deliveries_of
+DELETE FROM webhook_delivery WHERE account_id = :account_id;
+
+-- name: delete_endpoints_of
+DELETE FROM webhook_endpoint WHERE account_id = :account_id;

@@ -223,6 +223,7 @@ def wallet_of(account_id: int, currency: str) -> Wallet:
         0,
         0,
         0,
+        closed=False,
     )
 
 

@@ -705,7 +705,7 @@ def token_rotate(at_once: bool, as_json: bool) -> None:
 
 @cli.group("wallet")
 def wallet_group() -> None:
-    """Wallets: deposit, statement."""
+    """Wallets: deposit, write-off, statement."""
 
 
 @wallet_group.command("deposit")
@@ -733,6 +733,29 @@ def wallet_deposit(email: str, amount: int, reference: str | None, as_json: bool
         click.echo(
             f"{email} has {money.format_amount(balance.available, decimals_min=2)} {balance.currency}."
         )
+
+
+@wallet_group.command("write-off")
+@click.argument("email")
+@_json
+def wallet_write_off(email: str, as_json: bool) -> None:
+    """Give up what an account owes, out of your revenue: for one that will earn nothing any more."""
+
+    async def work(tx: Tx, now: datetime) -> tuple[int, str]:
+        owner = await accounts.find_account(tx, email)
+        amount = await wallet.write_off(tx, owner.id, reference=f"{owner.id}/{now.isoformat()}", now=now)
+        currency = (await wallet.balance(tx, owner.id)).currency
+        if amount:
+            facts: dict[str, object] = {"account_id": owner.id, "amount": amount, "currency": currency}
+            await audit.record(tx, actor=_actor(), action="wallet.written_off", facts=facts, now=now)
+        return amount, currency
+
+    amount, currency = _run(work)
+    shown = money.format_amount(amount)
+    if as_json:
+        _print_json({"written_off": shown, "currency": currency})
+    else:
+        click.echo(f"{email} owed {shown} {currency}, and owes nothing any more.")
 
 
 @wallet_group.command("statement")

@@ -45,3 +45,9 @@ def test_earnings_are_shown_and_paid_out(shell: Shell) -> None:
     assert "available 6" in shell.run("earnings", "sam@example.com").stdout
     assert shell.json("ledger", "verify")["balanced"] is True
     assert "There is no activation 1." in refused(shell, "refund", "1", "--reason", "bad")
+
+
+def test_who_owes_nothing_is_written_off_nothing(shell: Shell) -> None:
+    shell.json("account", "add", "sam@example.com")
+    assert shell.json("wallet", "write-off", "sam@example.com") == {"written_off": "0", "currency": "USD"}
+    assert "There is no account" in refused(shell, "wallet", "write-off", "nobody@example.com")

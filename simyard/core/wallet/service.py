@@ -172,6 +172,25 @@ async def pay(
     await post(tx, [transfer], wallets, now=now)
 
 
+async def write_off(tx: Tx, account_id: AccountId, *, reference: str, now: datetime) -> int:
+    """Pay all that a wallet owes the platform off, out of the platform's revenue; returns how much that was.
+
+    Nothing owed: nothing is moved. Refuses, first match wins: UNKNOWN_ACCOUNT, REFERENCE_TAKEN.
+    """
+    wallets = await lock_open(tx, [account_id])
+    if account_id not in wallets:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, account_id=account_id)
+    owner = wallets[account_id]
+    owed = owner.debt
+    if owed:
+        revenue = (await shared(tx, [owner.currency]))[SharedKind.REVENUE, owner.currency]
+        transfer = Transfer(
+            f"write-off/{reference}", TransferKind.REPAYMENT, revenue, owner.debt_id, owner.currency, owed
+        )
+        await post(tx, [transfer], wallets, now=now)
+    return owed
+
+
 def _check_amount(amount: int) -> None:
     if amount <= 0:
         raise Refusal(Refused.MALFORMED, field="amount")

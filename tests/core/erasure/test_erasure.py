@@ -474,6 +474,12 @@ async def test_what_is_pending_or_owed_is_open_business(world: World) -> None:
     await empty_wallet(world, supplier)
     await world.refund(order.activation_id)
     assert (await refused(world, supplier)).facts["debt"] == micros("0.7")
+    for owed in ("0.7", "0"):
+        async with world.database.transaction() as tx:
+            written_off = await wallet.write_off(tx, supplier, reference="1", now=world.clock.now())
+        assert written_off == micros(owed)
+    await erase(world, supplier)
+    await world.assert_whole()
 
 
 async def test_what_a_partner_has_not_settled_yet_is_open_business(world: World) -> None:

@@ -624,9 +624,7 @@ def key_add(
     async def work(tx: Tx, now: datetime) -> tuple[int, str]:
         owner = await accounts.find_account(tx, email)
         chosen = tuple(Scope(scope) for scope in scopes) or account_rules.SCOPES_OF_ROLE[owner.role]
-        if pool is not None:
-            await pools.find_pool(tx, PoolId(pool))
-        command = IssueKey(owner.id, chosen, networks, PoolId(pool) if pool is not None else None)
+        command = IssueKey(owner.id, chosen, networks, await _known_pool(tx, pool))
         return await accounts.issue_key(tx, command, now=now)
 
     key_id, text = _run(work)
@@ -1258,6 +1256,11 @@ def pool_add(
         click.echo(f"Consent on record: {consent}")
 
 
+async def _known_pool(tx: Tx, pool_id: int | None) -> PoolId | None:
+    """The pool a command was told to keep to; None: any. Refuses: UNKNOWN_POOL."""
+    return None if pool_id is None else (await pools.find_pool(tx, PoolId(pool_id))).id
+
+
 async def _remote_pool(tx: Tx, pool_id: int, base_currency: str) -> ProfileView:
     """Refuses: UNKNOWN_POOL. A pool whose numbers lie here is told apart from one that does not exist."""
     found = await pools.find_pool(tx, PoolId(pool_id))
@@ -1352,8 +1355,11 @@ def pool_problems(pool_id: int | None, clear: int | None, as_json: bool) -> None
 
     async def work(tx: Tx, now: datetime) -> list[Problem]:
         if clear is not None:
-            await remote.clear_problem(tx, clear, actor=_actor(), now=now)
-        return await remote.list_problems(tx, None if pool_id is None else PoolId(pool_id))
+            try:
+                await remote.clear_problem(tx, clear, actor=_actor(), now=now)
+            except Refusal as refusal:
+                raise click.ClickException(f"There is no problem {clear}.") from refusal
+        return await remote.list_problems(tx, await _known_pool(tx, pool_id))
 
     found = _run(work)
     if as_json:
@@ -1364,6 +1370,8 @@ def pool_problems(pool_id: int | None, clear: int | None, as_json: bool) -> None
             f"{one.id}\tpool {one.pool_id} {one.pool_name}\tlease {one.lease_id}\t{one.remote_id or '-'}"
             f"\tasked {one.asked_at:%Y-%m-%d %H:%M:%S}\t{one.problem}"
         )
+    if not found:
+        click.echo("No problems.")
 
 
 @pool.command("names")
@@ -1373,7 +1381,7 @@ def pool_names(pool_id: int | None, as_json: bool) -> None:
     """Show the names of countries, services and operators in stock reports that nobody here knows."""
 
     async def work(tx: Tx, now: datetime) -> list[UnknownName]:
-        return await remote.unknown_names(tx, None if pool_id is None else PoolId(pool_id))
+        return await remote.unknown_names(tx, await _known_pool(tx, pool_id))
 
     found = _run(work)
     if as_json:
@@ -1381,6 +1389,8 @@ def pool_names(pool_id: int | None, as_json: bool) -> None:
         return
     for one in found:
         click.echo(f"pool {one.pool_id}\t{one.kind}\t{one.name}\tin {one.count} reports")
+    if not found:
+        click.echo("No unknown names.")
 
 
 class _Listen(click.ParamType[tuple[str, int]]):
@@ -1564,9 +1574,7 @@ def quality_command(pool_id: int | None, days: int, as_json: bool) -> None:
 
     async def work(tx: Tx, now: datetime) -> Any:
         since = (now - timedelta(days=days)).date()
-        return await quality.report(
-            tx, QualityOf(since, now, pool_id=None if pool_id is None else PoolId(pool_id))
-        )
+        return await quality.report(tx, QualityOf(since, now, pool_id=await _known_pool(tx, pool_id)))
 
     found = _run(work)
     if as_json:
@@ -1576,6 +1584,8 @@ def quality_command(pool_id: int | None, days: int, as_json: bool) -> None:
         facts = _quality_facts(one)
         shown = (f"{name} {value}" for name, value in facts.items() if value not in (None, 0))
         click.echo("  ".join(shown))
+    if not found:
+        click.echo("Nothing was counted in that time.")
 
 
 def _quality_facts(one: Quality) -> dict[str, object]:
@@ -1620,11 +1630,14 @@ def _number_switch(name: str, blocked: bool, help_text: str) -> None:
     def command(msisdn: str) -> None:
         e164 = _e164(msisdn)
 
-        async def work(tx: Tx, now: datetime) -> None:
-            await numbers.set_blocked(tx, e164, blocked=blocked, actor=_actor(), now=now)
+        async def work(tx: Tx, now: datetime) -> bool:
+            return await numbers.set_blocked(tx, e164, blocked=blocked, actor=_actor(), now=now)
 
-        _run(work)
-        click.echo(f"{e164} is {'blocked' if blocked else 'no longer blocked'}.")
+        changed = _run(work)
+        if blocked:
+            click.echo(f"{e164} is blocked.")
+        else:
+            click.echo(f"{e164} is no longer blocked." if changed else f"{e164} was not blocked.")
 
 
 _number_switch("block", True, "Take a number off sale, whatever its supplier reports; an open lease runs on.")
@@ -1676,6 +1689,8 @@ def number_checks(msisdn: str | None, as_json: bool) -> None:
     for one in found:
         parts = (f"{one.started_at:%Y-%m-%d %H:%M}", one.msisdn, f"pool {one.pool_id}", one.state)
         click.echo("\t".join((*parts, one.challenge if one.closed_at is None else "")))
+    if not found:
+        click.echo("No checks.")
 
 
 def _check_facts(one: NumberCheck) -> dict[str, object]:
@@ -1711,11 +1726,10 @@ def number_withdraw(msisdn: str) -> None:
     """Publish a number no longer and drop its messages. A real one stays off sale until it is unblocked."""
     e164 = _e164(msisdn)
 
-    async def work(tx: Tx, now: datetime) -> None:
-        await public_numbers.withdraw(tx, e164, actor=_actor(), now=now)
+    async def work(tx: Tx, now: datetime) -> bool:
+        return await public_numbers.withdraw(tx, e164, actor=_actor(), now=now)
 
-    _run(work)
-    click.echo(f"{e164} is no longer public.")
+    click.echo(f"{e164} is no longer public." if _run(work) else f"{e164} was not public.")
 
 
 @cli.group()
@@ -1884,12 +1898,15 @@ def service_permit(service: Service, email: str, proof: str) -> None:
 def service_forbid(service: Service, email: str) -> None:
     """Take such a permission back."""
 
-    async def work(tx: Tx, now: datetime) -> None:
+    async def work(tx: Tx, now: datetime) -> bool:
         owner = await accounts.find_account(tx, email)
-        await catalog.forbid(tx, owner.id, service, actor=_actor(), now=now)
+        return await catalog.forbid(tx, owner.id, service, actor=_actor(), now=now)
 
-    _run(work)
-    click.echo(f"{email} may no longer use {service.name}.")
+    if _run(work):
+        click.echo(f"{email} may no longer use {service.name}.")
+    else:
+        everybodys = "" if service.prohibited else ", which everybody may use"
+        click.echo(f"{email} had no permission for {service.name}{everybodys}.")
 
 
 # Webhooks

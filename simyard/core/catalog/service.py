@@ -34,9 +34,9 @@ async def permit(
     )
 
 
-async def forbid(tx: Tx, account_id: AccountId, service: Service, *, actor: str, now: datetime) -> None:
-    """Take such a permission back."""
-    await store.delete_permission(tx, account_id=account_id, service_id=service.id)
+async def forbid(tx: Tx, account_id: AccountId, service: Service, *, actor: str, now: datetime) -> bool:
+    """Take such a permission back; returns whether there was one. Either way it leaves a line in the audit log."""
+    was_permitted = await store.delete_permission(tx, account_id=account_id, service_id=service.id)
     await audit.record(
         tx,
         actor=actor,
@@ -44,6 +44,7 @@ async def forbid(tx: Tx, account_id: AccountId, service: Service, *, actor: str,
         facts={"account_id": account_id, "service": service.slug},
         now=now,
     )
+    return was_permitted
 
 
 async def permissions(tx: Tx, account_ids: Collection[AccountId]) -> set[tuple[AccountId, ServiceId]]:

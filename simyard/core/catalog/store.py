@@ -51,8 +51,8 @@ async def insert_permission(
     )
 
 
-async def delete_permission(tx: Tx, *, account_id: AccountId, service_id: ServiceId) -> None:
-    await _queries.delete_permission.execute(tx, account_id=account_id, service_id=service_id)
+async def delete_permission(tx: Tx, *, account_id: AccountId, service_id: ServiceId) -> bool:
+    return bool(await _queries.delete_permission.execute(tx, account_id=account_id, service_id=service_id))
 
 
 async def permissions(tx: Tx, *, account_ids: Collection[AccountId]) -> set[tuple[AccountId, ServiceId]]:

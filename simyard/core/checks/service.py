@@ -72,5 +72,7 @@ async def end_due(tx: Tx, *, limit: int, now: datetime) -> int:
 
 
 async def checks(tx: Tx, msisdn: str | None = None, *, limit: int = 100) -> list[NumberCheck]:
-    """Checks of a number or of all, newest first."""
+    """Checks of a number or of all, newest first. Refuses: UNKNOWN_NUMBER."""
+    if msisdn is not None:
+        await numbers.find_number(tx, msisdn)
     return await store.checks(tx, msisdn=msisdn, check_id=None, limit=limit)

@@ -132,17 +132,26 @@ async def switch(tx: Tx, pool_id: PoolId, on: Sequence[ReportedNumber], off: Col
         await _list(tx, pool, wanted, complete=False)
 
 
-async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: datetime) -> None:
+async def set_blocked(tx: Tx, msisdn: str, *, blocked: bool, actor: str, now: datetime) -> bool:
     """Take a number off sale whatever its supplier reports, or let it go again; an open lease runs on.
 
-    Refuses: UNKNOWN_NUMBER. A repeat changes nothing but leaves its own line in the audit log.
+    Returns whether that changed anything: a repeat does not, but leaves its own line in the audit log.
+    Refuses: UNKNOWN_NUMBER.
     """
+    number_id = await find_number(tx, msisdn)
+    changed = await store.set_blocked(tx, number_id=number_id, blocked=blocked)
+    await note_list_change(tx, changed)
+    action = "number.blocked" if blocked else "number.unblocked"
+    await audit.record(tx, actor=actor, action=action, facts={"number_id": number_id}, now=now)
+    return bool(changed)
+
+
+async def find_number(tx: Tx, msisdn: str) -> NumberId:
+    """Refuses: UNKNOWN_NUMBER."""
     found = (await store.ids_of(tx, msisdns=[msisdn])).get(msisdn)
     if found is None:
         raise Refusal(Refused.UNKNOWN_NUMBER, number=msisdn)
-    await note_list_change(tx, await store.set_blocked(tx, number_id=found[0], blocked=blocked))
-    action = "number.blocked" if blocked else "number.unblocked"
-    await audit.record(tx, actor=actor, action=action, facts={"number_id": found[0]}, now=now)
+    return found[0]
 
 
 async def note_list_change(tx: Tx, changed: Collection[NumberId]) -> None:

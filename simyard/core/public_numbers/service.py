@@ -35,8 +35,8 @@ async def publish(tx: Tx, msisdn: str, *, actor: str, now: datetime) -> None:
     await audit.record(tx, actor=actor, action="number.published", facts={"number_id": found.id}, now=now)
 
 
-async def withdraw(tx: Tx, msisdn: str, *, actor: str, now: datetime) -> None:
-    """Publish a number no longer: its messages go.
+async def withdraw(tx: Tx, msisdn: str, *, actor: str, now: datetime) -> bool:
+    """Publish a number no longer: its messages go. Returns whether it was public.
 
     A real one is blocked at the same time, since anybody may have opened accounts on it; whoever wants to sell it all
     the same unblocks it. Refuses: UNKNOWN_NUMBER. One that is not public: nothing happens. Locks the number.
@@ -45,11 +45,12 @@ async def withdraw(tx: Tx, msisdn: str, *, actor: str, now: datetime) -> None:
     if found is None:
         raise Refusal(Refused.UNKNOWN_NUMBER, number=msisdn)
     if not found.published:
-        return
+        return False
     await store.delete_messages_of(tx, number_id=found.id)
     await store.set_withdrawn(tx, number_id=found.id, block=not found.fictitious)
     await numbers.note_list_change(tx, [found.id])
     await audit.record(tx, actor=actor, action="number.withdrawn", facts={"number_id": found.id}, now=now)
+    return True
 
 
 async def list_countries(tx: Tx) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from simyard.base.ids import ActivationId, PoolId
 from simyard.core.audit import service as audit
+from simyard.core.pools import service as pools
 from simyard.core.quality import rules, store
 from simyard.core.quality.model import Key, Kind, Quality, QualityOf
 from simyard.db.database import Tx
@@ -72,7 +73,11 @@ async def report(tx: Tx, command: QualityOf) -> list[Quality]:
 
 
 async def forgive(tx: Tx, pool_id: PoolId, *, actor: str, now: datetime) -> int:
-    """Let a pool's blocked and poor offers be sold as any others again; returns how many there were."""
+    """Let a pool's blocked and poor offers be sold as any others again; returns how many there were.
+
+    Refuses: UNKNOWN_POOL.
+    """
+    await pools.find_pool(tx, pool_id)
     forgiven = await store.unblock(tx, pool_id=pool_id, now=now)
     if forgiven:
         facts: dict[str, object] = {"pool_id": pool_id, "offers": forgiven}

@@ -58,9 +58,9 @@ from simyard.core.messages import lines
 from simyard.core.messages import service as messages
 from simyard.core.messages.model import LateMessage
 from simyard.core.numbers import service as numbers
-from simyard.core.numbers.model import RentBan
+from simyard.core.numbers.model import RentBan, Shelved
 from simyard.core.pools import service as pools
-from simyard.core.pools.model import AddPool, FilterSide, PoolKind
+from simyard.core.pools.model import AddPool, FilterSide, ListPools, PoolKind, PoolView
 from simyard.core.pricing import service as pricing
 from simyard.core.public_numbers import service as public_numbers
 from simyard.core.quality import service as quality
@@ -1159,7 +1159,7 @@ def _show_payouts(shown: Sequence[Payout], as_json: bool) -> None:
 
 @cli.group()
 def pool() -> None:
-    """Pools: add, profile, problems, names, test, consent, enable, disable, rent, blacklist, filter, forgive."""
+    """Pools: add, list, profile, problems, names, test, consent, enable, disable, rent, blacklist, filter, forgive."""
 
 
 @pool.command("add")
@@ -1254,6 +1254,110 @@ def pool_add(
     else:
         click.echo(f"Added {added.kind} pool {added.name} with id {added.id}.")
         click.echo(f"Consent on record: {consent}")
+
+
+@pool.command("list")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in PoolKind]),
+    help="Only those of this kind.",
+)
+@click.option("--supplier", "supplier_email", help="Only those of this account.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Pools at most."
+)
+@_json
+def pool_list(kind: str | None, supplier_email: str | None, limit: int, as_json: bool) -> None:
+    """Show pools: whose they are, what they may sell, until when they are online, and how many numbers they have.
+
+    Numbers are those that could be leased, counted some seconds ago; pools of partners and upstreams have none here.
+    """
+    base_currency = Settings.from_environment().base_currency
+
+    async def work(tx: Tx, now: datetime) -> list[dict[str, object]]:
+        supplier = await accounts.find_account(tx, supplier_email) if supplier_email else None
+        wanted = ListPools(limit, PoolKind(kind) if kind else None, supplier.id if supplier else None)
+        views = await pools.list_pools(tx, wanted)
+        shelved = await numbers.shelved(tx, [one.pool.id for one in views])
+        profiles = {one.profile.pool_id: one for one in await remote.list_profiles(tx, base_currency)}
+        return [
+            _pool_facts(one, shelved.get(one.pool.id), profiles.get(one.pool.id), now=now) for one in views
+        ]
+
+    found = _run(work)
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        click.echo("\t".join(_pool_line(one)))
+    if not found:
+        click.echo("No pools.")
+
+
+def _pool_facts(
+    view: PoolView, shelved: Shelved | None, profile: ProfileView | None, *, now: datetime
+) -> dict[str, Any]:
+    """`shelved` is None for a pool that never had a number, `profile` for one that is not spoken to."""
+    here = None if view.pool.kind in remote.KINDS else shelved or Shelved(0, 0)
+    heard = view.online_until is not None and view.online_until > now
+    return {
+        "id": str(view.pool.id),
+        "name": view.pool.name,
+        "kind": view.pool.kind.value,
+        "supplier": view.supplier_email,
+        "share_percent": view.share_basis_points / 100,
+        "enabled": view.enabled,
+        "consent": view.consented,
+        "rent_allowed": view.pool.rent_allowed,
+        "reserved_for": view.reserved_for and load_catalog().service_at(view.reserved_for).slug,
+        "online": heard or view.pool.kind is PoolKind.SANDBOX,
+        "online_until": view.online_until,
+        "available": here and here.available,
+        "rentable": here and here.rentable,
+        "protocol": profile and profile.profile.protocol,
+        "stock_problem": profile and profile.stock_problem,
+        "failures_in_a_row": profile and profile.failures,
+        "last_failure": profile and profile.failure,
+        "last_failure_at": profile and profile.failed_at,
+    }
+
+
+def _pool_line(facts: dict[str, Any]) -> tuple[str, ...]:
+    until = facts["online_until"]
+    if until is None:
+        online = "online" if facts["online"] else "never online"
+    else:
+        online = f"{'online until' if facts['online'] else 'offline since'} {until:%Y-%m-%d %H:%M} UTC"
+    return (
+        facts["id"],
+        facts["name"],
+        facts["kind"],
+        facts["supplier"] or "",
+        f"{facts['share_percent']:g} %",
+        "on sale" if facts["enabled"] else "off sale",
+        "consent" if facts["consent"] else "no consent",
+        "rent" if facts["rent_allowed"] else "no rent",
+        f"{facts['reserved_for']} only" if facts["reserved_for"] else "any service",
+        online,
+        "" if facts["available"] is None else f"{facts['available']} available, {facts['rentable']} to rent",
+        facts["protocol"] or "",
+        _trouble(facts),
+    )
+
+
+def _trouble(facts: dict[str, Any]) -> str:
+    """What is wrong with a pool that is spoken to, in short; nothing once it has answered again."""
+    if facts["stock_problem"]:
+        return f"stock: {_short(facts['stock_problem'])}"
+    if facts["failures_in_a_row"]:
+        return f"{facts['failures_in_a_row']} failed in a row: {_short(facts['last_failure'])}"
+    return ""
+
+
+def _short(text: str) -> str:
+    """The beginning of what another server said, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 async def _known_pool(tx: Tx, pool_id: int | None) -> PoolId | None:

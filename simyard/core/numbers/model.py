@@ -92,6 +92,14 @@ class RentedNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelved:
+    """How many numbers lie on all of a pool's shelves, and how many of them may be rented."""
+
+    available: int
+    rentable: int
+
+
+@dataclass(frozen=True, slots=True)
 class RentBan:
     """A number that is not rented out until then, because nothing came in on it when it was."""
 

@@ -18,6 +18,7 @@ from simyard.core.numbers.model import (
     Report,
     ReportedNumber,
     ReportNumbers,
+    Shelved,
     Want,
 )
 from simyard.core.numbers.store import ClaimedForCheck, Looked, Resolved
@@ -312,6 +313,11 @@ async def take_stock(tx: Tx, *, limit: int) -> int:
     0 as well when another process is at it.
     """
     return await store.take_stock(tx, limit=limit) if await store.try_stock_lock(tx) else 0
+
+
+async def shelved(tx: Tx, pool_ids: Collection[PoolId]) -> dict[PoolId, Shelved]:
+    """What these pools can lease now, as kept by `take_stock`; nothing for a pool that never could."""
+    return await store.shelved(tx, pool_ids=pool_ids)
 
 
 async def forget_foreign_cursors(tx: Tx) -> None:

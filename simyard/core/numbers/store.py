@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simyard.base.ids import AccountId, LeaseId, NumberId, OperatorId, PoolId, ServiceId
-from simyard.core.numbers.model import ClaimedNumber, RentBan, RentedNumber, ReportedNumber, Want
+from simyard.core.numbers.model import ClaimedNumber, RentBan, RentedNumber, ReportedNumber, Shelved, Want
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -274,6 +274,11 @@ async def resolve(
 
 async def try_stock_lock(tx: Tx) -> bool:
     return bool(await _queries.try_stock_lock.value(tx))
+
+
+async def shelved(tx: Tx, *, pool_ids: Collection[PoolId]) -> dict[PoolId, Shelved]:
+    rows = await _queries.shelved.rows(tx, pool_ids=list(pool_ids))
+    return {row["pool_id"]: Shelved(row["available"], row["rentable"]) for row in rows}
 
 
 async def take_stock(tx: Tx, *, limit: int) -> int:

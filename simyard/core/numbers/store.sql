@@ -347,6 +347,10 @@ WITH taken AS (
 )
 SELECT count(*) FROM taken;
 
+-- name: shelved
+SELECT pool_id, sum(available)::bigint AS available, sum(rentable)::bigint AS rentable
+  FROM shelf WHERE pool_id = ANY (:pool_ids::bigint[]) GROUP BY pool_id;
+
 -- name: try_stock_lock
 SELECT pg_try_advisory_xact_lock(hashtextextended('simyard/stock', 0));
 

@@ -33,6 +33,31 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class ListPools:
+    """All, or those of a kind, or of a supplier; so many at most."""
+
+    limit: int
+    kind: PoolKind | None = None
+    supplier_id: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool as operators see it.
+
+    `online_until`: None when nothing was ever heard of it, and for a sandbox, which is always online.
+    """
+
+    pool: Pool
+    supplier_email: str | None
+    share_basis_points: int
+    enabled: bool
+    consented: bool
+    reserved_for: ServiceId | None
+    online_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class AddPool:
     """`consent` is the supplier's statement that the numbers' owners agreed; without it the pool sells nothing."""
 

@@ -11,7 +11,7 @@ from simyard.base.ids import AccountId, PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.audit import service as audit
 from simyard.core.pools import store
-from simyard.core.pools.model import AddPool, FilterSide, Heartbeat, Pool, PoolKind
+from simyard.core.pools.model import AddPool, FilterSide, Heartbeat, ListPools, Pool, PoolKind, PoolView
 from simyard.db.database import Tx
 
 
@@ -53,6 +53,11 @@ async def find_pool(tx: Tx, pool_id: PoolId) -> Pool:
 
 async def find_pool_by_name(tx: Tx, name: str) -> Pool | None:
     return await store.find_pool_by_name(tx, name=name)
+
+
+async def list_pools(tx: Tx, command: ListPools) -> list[PoolView]:
+    """Oldest first."""
+    return await store.list_pools(tx, command=command)
 
 
 async def direct_pool_of(tx: Tx, supplier_id: AccountId, pool_id: PoolId | None) -> Pool:

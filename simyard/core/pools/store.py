@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from simyard.base.ids import AccountId, PoolId, ServiceId
-from simyard.core.pools.model import FilterSide, Pool, PoolKind
+from simyard.core.pools.model import FilterSide, ListPools, Pool, PoolKind, PoolView
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -55,6 +55,24 @@ async def find_pool(tx: Tx, *, pool_id: PoolId) -> Pool | None:
 async def find_pool_by_name(tx: Tx, *, name: str) -> Pool | None:
     row = await _queries.find_pool_by_name.row(tx, name=name)
     return None if row is None else _pool(row)
+
+
+async def list_pools(tx: Tx, *, command: ListPools) -> list[PoolView]:
+    rows = await _queries.list_pools.rows(
+        tx, kind=command.kind, supplier_id=command.supplier_id, limit=command.limit
+    )
+    return [
+        PoolView(
+            pool=_pool(row),
+            supplier_email=row["email"],
+            share_basis_points=row["share_basis_points"],
+            enabled=row["enabled"],
+            consented=row["consented"],
+            reserved_for=row["reserved_for"],
+            online_until=row["online_until"],
+        )
+        for row in rows
+    ]
 
 
 async def direct_pool_of(tx: Tx, *, supplier_id: AccountId, pool_id: PoolId | None) -> Pool | None:

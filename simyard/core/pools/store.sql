@@ -12,6 +12,15 @@ SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE id = :pool_id;
 -- name: find_pool_by_name
 SELECT id, name, kind, supplier_id, rent_allowed FROM pool WHERE name = :name;
 
+-- name: list_pools
+SELECT pool.id, pool.name, pool.kind, pool.supplier_id, pool.rent_allowed, account.email, pool.share_basis_points,
+       pool.enabled, pool.consent IS NOT NULL AS consented, pool.reserved_for,
+       CASE WHEN isfinite(pool.online_until) THEN pool.online_until END AS online_until
+  FROM pool LEFT JOIN account ON account.id = pool.supplier_id
+ WHERE (:kind::text IS NULL OR pool.kind = :kind)
+   AND (:supplier_id::bigint IS NULL OR pool.supplier_id = :supplier_id)
+ ORDER BY pool.id LIMIT :limit;
+
 -- name: direct_pool_of
 -- The pool a supplier's reports go to: the one his key names, or his first. Locked, as its sign of life would lock it: one
 -- whose supplier is being erased is waited for, and is his no more.

@@ -28,7 +28,17 @@ from simyard.base.ids import AccountId, ActivationId, DeliveryId, KeyId, PayoutI
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules as account_rules
 from simyard.core.accounts import service as accounts
-from simyard.core.accounts.model import Account, AccountState, AddAccount, IssueKey, Role, Scope
+from simyard.core.accounts.model import (
+    Account,
+    AccountState,
+    AccountView,
+    AddAccount,
+    IssueKey,
+    ListAccounts,
+    Role,
+    Scope,
+)
+from simyard.core.accounts.store import KeyRow
 from simyard.core.activations import refunds
 from simyard.core.activations.refunds import RefundActivation
 from simyard.core.audit import service as audit
@@ -71,7 +81,7 @@ from simyard.core.remote.model import Problem, Profile, ProfileView, SetProfile,
 from simyard.core.rentals import service as rentals
 from simyard.core.rentals.model import LookAtRentals, Rental
 from simyard.core.wallet import service as wallet
-from simyard.core.wallet.model import StatementOf
+from simyard.core.wallet.model import Balance, StatementOf
 from simyard.core.webhooks import rules as webhook_rules
 from simyard.core.webhooks import service as webhooks
 from simyard.core.webhooks.model import DeliveryPage, Endpoint, Event, ListDeliveries, SetEndpoint
@@ -496,7 +506,7 @@ def serve_child(wiring: Wiring, descriptor: int | None) -> None:
 
 @cli.group()
 def account() -> None:
-    """Accounts: add, suspend, lock, activate, erase."""
+    """Accounts: add, list, show, suspend, lock, activate, erase."""
 
 
 @account.command("add")
@@ -555,6 +565,123 @@ def account_add(
     else:
         click.echo(f"Added {added.role} {added.email} with id {added.id}.")
         click.echo(f"API key, shown this once: {key}")
+
+
+@account.command("list")
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="Only those of this role.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in AccountState]), help="Only those in this state."
+)
+@click.option("--email", "email_part", metavar="PART", help="Only those with this in their email.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Accounts at most."
+)
+@_json
+def account_list(
+    role: str | None, state: str | None, email_part: str | None, limit: int, as_json: bool
+) -> None:
+    """Show accounts, newest first, and what their wallets hold."""
+    wanted = ListAccounts(
+        limit, Role(role) if role else None, AccountState(state) if state else None, email_part
+    )
+
+    async def work(tx: Tx, now: datetime) -> list[dict[str, Any]]:
+        views = await accounts.list_accounts(tx, wanted)
+        balances = await wallet.balances(tx, [one.account.id for one in views])
+        return [_of_account(one, balances.get(one.account.id)) for one in views]
+
+    found = _run(work)
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        parts = (str(one["id"]), one["email"], one["role"], one["state"], _holdings(one))
+        click.echo("\t".join((*parts, f"{one['created_at']:%Y-%m-%d %H:%M}")))
+    if not found:
+        click.echo("No accounts.")
+
+
+@account.command("show")
+@click.argument("email")
+@_json
+def account_show(email: str, as_json: bool) -> None:
+    """Show an account: its wallet, who brought it, its keys without their texts, its pools."""
+
+    async def work(tx: Tx, now: datetime) -> dict[str, Any]:
+        view = await accounts.view(tx, email)
+        account_id = view.account.id
+        balance = (await wallet.balances(tx, [account_id])).get(account_id)
+        share = (await referrals.shares(tx, [account_id])).get(account_id)
+        permitted = sorted(service_id for _, service_id in await catalog.permissions(tx, [account_id]))
+        owned = await pools.list_pools(tx, ListPools(10_000, supplier_id=account_id))
+        return {
+            **_of_account(view, balance),
+            "name": view.name,
+            "spent": balance and money.format_amount(balance.spent),
+            "referrer": None
+            if share is None
+            else {
+                "email": await accounts.email_of(tx, share.referrer_id),
+                "share_percent": share.share_basis_points / 100,
+            },
+            "services_permitted": [load_catalog().service_at(one).slug for one in permitted],
+            "keys": await accounts.list_keys(tx, account_id),
+            "pools": [
+                {
+                    "id": str(one.pool.id),
+                    "name": one.pool.name,
+                    "kind": one.pool.kind.value,
+                    "enabled": one.enabled,
+                }
+                for one in owned
+            ],
+        }
+
+    found = _run(work)
+    if as_json:
+        _print_json(found)
+        return
+    name = f" {found['name']}," if found["name"] else ""
+    click.echo(
+        f"{found['email']}:{name} {found['role']}, {found['state']}, id {found['id']}, "
+        f"since {found['created_at']:%Y-%m-%d %H:%M} UTC"
+    )
+    spent = f"; {found['spent']} spent" if found["spent"] is not None else ""
+    click.echo(f"  {_holdings(found)}{spent}")
+    if found["referrer"]:
+        click.echo(
+            f"  brought by {found['referrer']['email']}, who gets {found['referrer']['share_percent']:g} %"
+        )
+    if found["services_permitted"]:
+        click.echo(f"  may use {', '.join(found['services_permitted'])}")
+    for row in found["keys"]:
+        click.echo(f"  key {_key_line(row)}")
+    for one in found["pools"]:
+        on_sale = "on sale" if one["enabled"] else "off sale"
+        click.echo(f"  pool {one['id']}\t{one['name']}\t{one['kind']}\t{on_sale}")
+
+
+def _of_account(view: AccountView, balance: Balance | None) -> dict[str, Any]:
+    return {
+        "id": view.account.id,
+        "email": view.account.email,
+        "role": view.account.role.value,
+        "state": view.account.state.value,
+        "currency": balance and balance.currency,
+        "available": balance and money.format_amount(balance.available),
+        "held": balance and money.format_amount(balance.held),
+        "pending": balance and money.format_amount(balance.pending),
+        "debt": balance and money.format_amount(balance.debt),
+        "created_at": view.created_at,
+    }
+
+
+def _holdings(facts: dict[str, Any]) -> str:
+    if facts["currency"] is None:
+        return "no wallet"
+    parts = [f"{facts['available']} {facts['currency']} available", f"{facts['held']} held"]
+    parts += [f"{facts[name]} {name}" for name in ("pending", "debt") if facts[name] != "0"]
+    return ", ".join(parts)
 
 
 def _state_command(name: str, state: AccountState, help_text: str) -> None:
@@ -648,9 +775,13 @@ def key_list(email: str, as_json: bool) -> None:
         _print_json(rows)
         return
     for row in rows:
-        state = "on" if row.enabled else "off"
-        networks = f" from {', '.join(row.networks)}" if row.networks else ""
-        click.echo(f"{row.id}\t{row.hint}…\t{state}\t{','.join(row.scopes)}{networks}")
+        click.echo(_key_line(row))
+
+
+def _key_line(row: KeyRow) -> str:
+    state = "on" if row.enabled else "off"
+    networks = f" from {', '.join(row.networks)}" if row.networks else ""
+    return f"{row.id}\t{row.hint}…\t{state}\t{','.join(row.scopes)}{networks}"
 
 
 def _key_switch(name: str, enabled: bool, help_text: str) -> None:

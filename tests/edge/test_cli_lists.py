@@ -1,13 +1,16 @@
-"""How operators look up what they have set up: pools."""
+"""How operators look up what they have set up: pools, accounts."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 
 from simyard.base.clock import ManualClock
+from simyard.core.accounts.model import Role
 from simyard.db.database import Database
 from tests.edge.test_cli import Shell
-from tests.world import World, reported
+from tests.world import World, code_text, reported
 
 UPSTREAM = ("--kind", "upstream", "--protocol", "handler", "--url", "https://vendor.example.com/")
 
@@ -113,3 +116,128 @@ async def test_pools_are_listed_by_kind_and_supplier_and_so_many_at_most(shell: 
         (("--limit", "3"), ["a", "b", "c"]),
     ):
         assert [one["name"] for one in shell.json("pool", "list", *arguments)] == names
+
+
+async def test_accounts_are_listed_newest_first_with_what_they_hold(
+    shell: Shell, world: World, clock: ManualClock
+) -> None:
+    first = await world.add_buyer("12.5", email="first@example.com")
+    owner = await world.add_supplier("EUR", email="owner@example.com")
+    clock.turn(3600)
+    bare = await world.add_account(Role.OPERATOR, currency=None, email="bare@example.com")
+    world.earning_hold = timedelta(hours=1)
+    pool = await world.add_direct_pool(owner)
+    await world.report(owner, world.msisdns(2), pool=pool)
+    await world.set_price("whatsapp", "2", pool=pool)
+    await world.set_rate("EUR", "0.5")
+    sold, _ = await world.order(first), await world.order(first)
+    await world.receive(owner, sold.msisdn, code_text("whatsapp", "123456"))
+    assert shell.json("account", "list") == [
+        {
+            "id": bare,
+            "email": "bare@example.com",
+            "role": "operator",
+            "state": "active",
+            "currency": None,
+            "available": None,
+            "held": None,
+            "pending": None,
+            "debt": None,
+            "created_at": "2026-03-01T13:00:00Z",
+        },
+        {
+            "id": owner,
+            "email": "owner@example.com",
+            "role": "supplier",
+            "state": "active",
+            "currency": "EUR",
+            "available": "0",
+            "held": "0",
+            "pending": "0.7",
+            "debt": "0",
+            "created_at": "2026-03-01T12:00:00Z",
+        },
+        {
+            "id": first,
+            "email": "first@example.com",
+            "role": "buyer",
+            "state": "active",
+            "currency": "USD",
+            "available": "8.5",
+            "held": "2",
+            "pending": "0",
+            "debt": "0",
+            "created_at": "2026-03-01T12:00:00Z",
+        },
+    ]
+    assert shell.run("account", "list").stdout.splitlines() == [
+        f"{bare}\tbare@example.com\toperator\tactive\tno wallet\t2026-03-01 13:00",
+        f"{owner}\towner@example.com\tsupplier\tactive\t0 EUR available, 0 held, 0.7 pending\t2026-03-01 12:00",
+        f"{first}\tfirst@example.com\tbuyer\tactive\t8.5 USD available, 2 held\t2026-03-01 12:00",
+    ]
+
+
+async def test_accounts_are_listed_by_role_state_and_a_part_of_the_email(shell: Shell, world: World) -> None:
+    for email, role in (
+        ("a_b@one.example", Role.BUYER),
+        ("axb@one.example", Role.SUPPLIER),
+        ("c@two.example", Role.BUYER),
+    ):
+        await world.add_account(role, email=email)
+    assert shell.run("account", "suspend", "c@two.example").returncode == 0
+    for arguments, emails in (
+        (("--role", "buyer"), ["c@two.example", "a_b@one.example"]),
+        (("--state", "suspended"), ["c@two.example"]),
+        (("--email", "ONE.example"), ["axb@one.example", "a_b@one.example"]),
+        # It stands for itself, not for any letter.
+        (("--email", "a_b"), ["a_b@one.example"]),
+        (("--role", "supplier", "--state", "suspended"), []),
+        (("--limit", "2"), ["c@two.example", "axb@one.example"]),
+    ):
+        assert [one["email"] for one in shell.json("account", "list", *arguments)] == emails
+    assert shell.run("account", "list", "--email", "%").stdout == "No accounts.\n"
+
+
+async def test_an_account_is_shown_with_all_that_was_set_up_for_it(shell: Shell, world: World) -> None:
+    bringer = await world.add_buyer(email="bringer@example.com")
+    owner = await world.add_supplier(email="owner@example.com")
+    await world.refer(bringer, owner, share_basis_points=750)
+    await world.permit(owner, "acko")
+    pool = await world.add_direct_pool(owner, "bank")
+    await world.add_direct_pool(await world.add_supplier(), "another's")
+    key = shell.json("key", "add", "owner@example.com", "--scope", "supply", "--network", "10.0.0.0/8")
+    shown = shell.json("account", "show", "Owner@example.com")
+    assert (shown["id"], shown["email"], shown["available"], shown["spent"]) == (
+        owner,
+        "owner@example.com",
+        "0",
+        "0",
+    )
+    assert shown["referrer"] == {"email": "bringer@example.com", "share_percent": 7.5}
+    assert shown["services_permitted"] == ["acko"]
+    assert shown["pools"] == [{"id": str(pool.id), "name": "bank", "kind": "direct", "enabled": True}]
+    (listed,) = shown["keys"]
+    assert (listed["id"], listed["scopes"], listed["enabled"]) == (key["id"], ["supply"], True)
+    assert key["api_key"].startswith(listed["hint"])
+    hint = listed["hint"]
+    said = shell.run("account", "show", "owner@example.com").stdout
+    assert said.splitlines() == [
+        f"owner@example.com: supplier, active, id {owner}, since 2026-03-01 12:00 UTC",
+        "  0 USD available, 0 held; 0 spent",
+        "  brought by bringer@example.com, who gets 7.5 %",
+        "  may use acko",
+        f"  key {key['id']}\t{hint}…\ton\tsupply from 10.0.0.0/8",
+        f"  pool {pool.id}\tbank\tdirect\ton sale",
+    ]
+    assert key["api_key"] not in said + str(shown)
+
+
+async def test_an_account_for_which_nothing_was_set_up_is_shown(shell: Shell, world: World) -> None:
+    bare = await world.add_account(Role.OPERATOR, currency=None, email="bare@example.com")
+    assert shell.run("account", "show", "bare@example.com").stdout.splitlines() == [
+        f"bare@example.com: operator, active, id {bare}, since 2026-03-01 12:00 UTC",
+        "  no wallet",
+    ]
+    shown = shell.json("account", "show", "bare@example.com")
+    assert (shown["currency"], shown["spent"], shown["referrer"]) == (None, None, None)
+    assert (shown["keys"], shown["pools"], shown["services_permitted"]) == ([], [], [])

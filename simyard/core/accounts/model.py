@@ -40,6 +40,25 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class ListAccounts:
+    """All, or those of a role, in a state, with this in their email; so many at most."""
+
+    limit: int
+    role: Role | None = None
+    state: AccountState | None = None
+    email_part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as operators see it."""
+
+    account: Account
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent a request, and when it came in.
 

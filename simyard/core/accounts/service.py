@@ -9,7 +9,7 @@ import asyncpg
 from simyard.base.ids import AccountId, KeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules, store
-from simyard.core.accounts.model import Account, AccountState, AddAccount, IssueKey
+from simyard.core.accounts.model import Account, AccountState, AccountView, AddAccount, IssueKey, ListAccounts
 from simyard.core.accounts.store import KeyRow
 from simyard.core.audit import service as audit
 from simyard.db.database import Tx
@@ -70,6 +70,19 @@ async def lock(tx: Tx, account_id: AccountId) -> Account:
 async def name_of(tx: Tx, account_id: AccountId) -> str:
     """What the account's person is called; empty when nobody said so."""
     return await store.find_name(tx, account_id=account_id) or ""
+
+
+async def view(tx: Tx, email: str) -> AccountView:
+    """Refuses: UNKNOWN_ACCOUNT."""
+    found = await store.view(tx, email=rules.normal_email(email) or "")
+    if found is None:
+        raise Refusal(Refused.UNKNOWN_ACCOUNT, email=email)
+    return found
+
+
+async def list_accounts(tx: Tx, command: ListAccounts) -> list[AccountView]:
+    """Newest first."""
+    return await store.list_accounts(tx, command=command)
 
 
 async def email_of(tx: Tx, account_id: AccountId) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from simyard.base.ids import AccountId, KeyId, PoolId
-from simyard.core.accounts.model import Account, AccountState, Role, Scope
+from simyard.core.accounts.model import Account, AccountState, AccountView, ListAccounts, Role, Scope
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -28,6 +28,10 @@ class KeyRow:
 
 def _account(row: asyncpg.Record) -> Account:
     return Account(AccountId(row["id"]), row["email"], Role(row["role"]), AccountState(row["state"]))
+
+
+def _view(row: asyncpg.Record) -> AccountView:
+    return AccountView(_account(row), row["name"], row["created_at"])
 
 
 async def insert_account(
@@ -78,6 +82,22 @@ async def delete_keys(tx: Tx, *, account_id: AccountId) -> None:
 
 async def erase_account(tx: Tx, *, account_id: AccountId) -> None:
     await _queries.erase_account.execute(tx, account_id=account_id)
+
+
+async def view(tx: Tx, *, email: str) -> AccountView | None:
+    row = await _queries.view.row(tx, email=email)
+    return None if row is None else _view(row)
+
+
+async def list_accounts(tx: Tx, *, command: ListAccounts) -> list[AccountView]:
+    rows = await _queries.list_accounts.rows(
+        tx,
+        role=command.role,
+        state=command.state,
+        email_part=None if command.email_part is None else command.email_part.lower(),
+        limit=command.limit,
+    )
+    return [_view(row) for row in rows]
 
 
 async def find_email(tx: Tx, *, account_id: AccountId) -> str | None:

@@ -6,6 +6,15 @@ RETURNING id, email, role, state;
 -- name: find_account
 SELECT id, email, role, state FROM account WHERE email = :email;
 
+-- name: view
+SELECT id, email, role, state, name, created_at FROM account WHERE email = :email;
+
+-- name: list_accounts
+SELECT id, email, role, state, name, created_at FROM account
+ WHERE (:role::text IS NULL OR role = :role) AND (:state::text IS NULL OR state = :state)
+   AND (:email_part::text IS NULL OR position(:email_part IN email) > 0)
+ ORDER BY id DESC LIMIT :limit;
+
 -- name: find_email
 SELECT email FROM account WHERE id = :account_id;
 

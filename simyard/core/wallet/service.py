@@ -42,6 +42,11 @@ async def balance(tx: Tx, account_id: AccountId) -> Balance:
     return found
 
 
+async def balances(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, Balance]:
+    """The same of many; nothing for an account without a wallet."""
+    return await store.balances(tx, account_ids=account_ids)
+
+
 async def currencies(tx: Tx, account_ids: Collection[AccountId]) -> dict[AccountId, str]:
     """The currency of each account's wallet."""
     return await store.currencies(tx, account_ids=account_ids)

@@ -100,6 +100,11 @@ async def balance(tx: Tx, *, account_id: AccountId) -> Balance | None:
     return None if row is None else Balance(*row)
 
 
+async def balances(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[AccountId, Balance]:
+    rows = await _queries.balances.rows(tx, account_ids=list(account_ids))
+    return {row["account_id"]: Balance(*row[1:]) for row in rows}
+
+
 async def currencies(tx: Tx, *, account_ids: Collection[AccountId]) -> dict[AccountId, str]:
     rows = await _queries.currencies.rows(tx, account_ids=list(account_ids))
     return {row["account_id"]: row["currency"] for row in rows}

@@ -30,6 +30,10 @@ UPDATE wallet SET closed = true WHERE account_id = :account_id;
 -- name: balance
 SELECT currency, available, held, spent, pending, debt FROM wallet WHERE account_id = :account_id;
 
+-- name: balances
+SELECT account_id, currency, available, held, spent, pending, debt FROM wallet
+ WHERE account_id = ANY (:account_ids::bigint[]);
+
 -- name: currencies
 SELECT account_id, currency FROM wallet WHERE account_id = ANY (:account_ids::bigint[]);
 

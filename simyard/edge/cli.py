@@ -72,6 +72,7 @@ from simyard.core.numbers.model import RentBan, Shelved
 from simyard.core.pools import service as pools
 from simyard.core.pools.model import AddPool, FilterSide, ListPools, PoolKind, PoolView
 from simyard.core.pricing import service as pricing
+from simyard.core.pricing.model import ListPrices, Price
 from simyard.core.public_numbers import service as public_numbers
 from simyard.core.quality import service as quality
 from simyard.core.quality.model import Quality, QualityOf
@@ -79,7 +80,7 @@ from simyard.core.referrals import service as referrals
 from simyard.core.remote import service as remote
 from simyard.core.remote.model import Problem, Profile, ProfileView, SetProfile, UnknownName
 from simyard.core.rentals import service as rentals
-from simyard.core.rentals.model import LookAtRentals, Rental
+from simyard.core.rentals.model import ListRentalPrices, LookAtRentals, Rental, RentalPrice
 from simyard.core.wallet import service as wallet
 from simyard.core.wallet.model import Balance, StatementOf
 from simyard.core.webhooks import rules as webhook_rules
@@ -1969,7 +1970,7 @@ def number_withdraw(msisdn: str) -> None:
 
 @cli.group()
 def price() -> None:
-    """Prices: set."""
+    """Prices: set, list."""
 
 
 @price.command("set")
@@ -1996,9 +1997,69 @@ def price_set(service: Service, country: Country, amount: int, pool_id: int | No
         )
 
 
+@price.command("list")
+@click.option("--service", type=SERVICE, help="Only those of this service.")
+@click.option("--country", type=COUNTRY, help="Only those in this country.")
+@click.option("--pool", "pool_id", type=int, help="Only this pool's own.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Prices at most."
+)
+@_json
+def price_list(
+    service: Service | None, country: Country | None, pool_id: int | None, limit: int, as_json: bool
+) -> None:
+    """Show prices as they were set, by country, then by service.
+
+    A pool's own is charged instead of the one for all.
+    """
+    base_currency = Settings.from_environment().base_currency
+
+    async def work(tx: Tx, now: datetime) -> list[Price]:
+        wanted = ListPrices(
+            limit,
+            service.id if service else None,
+            country.iso2 if country else None,
+            await _known_pool(tx, pool_id),
+        )
+        return await pricing.list_prices(tx, wanted)
+
+    found = [(load_catalog().service_at(one.service_id).slug, one) for one in _run(work)]
+    if as_json:
+        _print_json(
+            [
+                {"service": slug, "country": one.country, **_price_facts(one, base_currency)}
+                for slug, one in found
+            ]
+        )
+        return
+    for slug, one in found:
+        click.echo(f"{slug}\t{one.country}\t{_price_line(one, base_currency)}")
+    if not found:
+        click.echo("No prices.")
+
+
+def _price_facts(one: Price | RentalPrice, base_currency: str) -> dict[str, Any]:
+    return {
+        "pool": None if one.pool_id is None else str(one.pool_id),
+        "pool_name": one.pool_name,
+        "amount": money.format_amount(one.amount),
+        "currency": base_currency,
+        "set_at": one.set_at,
+    }
+
+
+def _price_line(one: Price | RentalPrice, base_currency: str) -> str:
+    where = "all pools" if one.pool_id is None else f"pool {one.pool_id} {one.pool_name}"
+    return f"{where}\t{money.format_amount(one.amount)} {base_currency}"
+
+
+def _period(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
 @cli.group()
 def rent() -> None:
-    """Rentals: price, list, bans."""
+    """Rentals: price, prices, list, bans."""
 
 
 @rent.command("price")
@@ -2019,8 +2080,37 @@ def rent_price(country: Country, days: int, amount: int, pool_id: int | None) ->
     _run(work)
     where = f" in pool {pool_id}" if pool_id is not None else ""
     currency = Settings.from_environment().base_currency
-    period = "1 day" if days == 1 else f"{days} days"
-    click.echo(f"{period} in {country.name}{where}: {money.format_amount(amount)} {currency}.")
+    click.echo(f"{_period(days)} in {country.name}{where}: {money.format_amount(amount)} {currency}.")
+
+
+@rent.command("prices")
+@click.option("--country", type=COUNTRY, help="Only those in this country.")
+@click.option("--pool", "pool_id", type=int, help="Only this pool's own.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Prices at most."
+)
+@_json
+def rent_prices(country: Country | None, pool_id: int | None, limit: int, as_json: bool) -> None:
+    """Show prices of rentals as they were set, by country, then by days.
+
+    A pool's own is charged instead of the one for all.
+    """
+    base_currency = Settings.from_environment().base_currency
+
+    async def work(tx: Tx, now: datetime) -> list[RentalPrice]:
+        wanted = ListRentalPrices(limit, country.iso2 if country else None, await _known_pool(tx, pool_id))
+        return await rentals.list_prices(tx, wanted)
+
+    found = _run(work)
+    if as_json:
+        _print_json(
+            [{"country": one.country, "days": one.days, **_price_facts(one, base_currency)} for one in found]
+        )
+        return
+    for one in found:
+        click.echo(f"{one.country}\t{_period(one.days)}\t{_price_line(one, base_currency)}")
+    if not found:
+        click.echo("No prices.")
 
 
 @rent.command("list")

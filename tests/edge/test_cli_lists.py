@@ -1,4 +1,4 @@
-"""How operators look up what they have set up: pools, accounts."""
+"""How operators look up what they have set up: pools, accounts, prices."""
 
 from __future__ import annotations
 
@@ -241,3 +241,67 @@ async def test_an_account_for_which_nothing_was_set_up_is_shown(shell: Shell, wo
     shown = shell.json("account", "show", "bare@example.com")
     assert (shown["currency"], shown["spent"], shown["referrer"]) == (None, None, None)
     assert (shown["keys"], shown["pools"], shown["services_permitted"]) == ([], [], [])
+
+
+async def test_prices_are_listed_by_country_and_service(shell: Shell, world: World) -> None:
+    assert shell.run("price", "list").stdout == "No prices.\n"
+    owner = await world.add_supplier()
+    bank = await world.add_direct_pool(owner, "bank")
+    await world.add_direct_pool(owner, "bare")
+    await world.set_price("whatsapp", "2")
+    await world.set_price("whatsapp", "1.083", pool=bank)
+    await world.set_price("whatsapp", "3", country="SE")
+    await world.set_price("telegram", "0.5")
+    everywhere = {"pool": None, "pool_name": None, "currency": "USD", "set_at": "2026-03-01T12:00:00Z"}
+    there = {**everywhere, "pool": str(bank.id), "pool_name": "bank"}
+    own = {"service": "whatsapp", "country": "GB", "amount": "1.083", **there}
+    common = {"service": "whatsapp", "country": "GB", "amount": "2", **everywhere}
+    swedish = {"service": "whatsapp", "country": "SE", "amount": "3", **everywhere}
+    telegram = {"service": "telegram", "country": "GB", "amount": "0.5", **everywhere}
+    for arguments, prices in (
+        ((), [own, common, telegram, swedish]),
+        (("--limit", "2"), [own, common]),
+        (("--service", "wa"), [own, common, swedish]),
+        (("--country", "SE"), [swedish]),
+        (("--pool", str(bank.id)), [own]),
+        (("--pool", str(bank.id + 1)), []),
+        (("--service", "telegram", "--country", "SE"), []),
+    ):
+        assert shell.json("price", "list", *arguments) == prices
+    assert shell.run("price", "list", "--service", "whatsapp").stdout.splitlines() == [
+        f"whatsapp\tGB\tpool {bank.id} bank\t1.083 USD",
+        "whatsapp\tGB\tall pools\t2 USD",
+        "whatsapp\tSE\tall pools\t3 USD",
+    ]
+
+
+async def test_prices_of_rentals_are_listed_by_country_and_days(shell: Shell, world: World) -> None:
+    assert shell.run("rent", "prices").stdout == "No prices.\n"
+    owner = await world.add_supplier()
+    bank = await world.add_direct_pool(owner, "bank")
+    for days, price, pool, country in (
+        (30, "12", None, "GB"),
+        (1, "2", None, "GB"),
+        (1, "1.5", bank, "GB"),
+        (7, "5", None, "SE"),
+    ):
+        await world.set_tariff(days, price, pool=pool, country=country)
+    assert shell.run("rent", "prices").stdout.splitlines() == [
+        f"GB\t1 day\tpool {bank.id} bank\t1.5 USD",
+        "GB\t1 day\tall pools\t2 USD",
+        "GB\t30 days\tall pools\t12 USD",
+        "SE\t7 days\tall pools\t5 USD",
+    ]
+    assert shell.json("rent", "prices", "--pool", str(bank.id)) == [
+        {
+            "country": "GB",
+            "days": 1,
+            "pool": str(bank.id),
+            "pool_name": "bank",
+            "amount": "1.5",
+            "currency": "USD",
+            "set_at": "2026-03-01T12:00:00Z",
+        }
+    ]
+    for arguments, periods in ((("--country", "GB"), [1, 1, 30]), (("--limit", "2"), [1, 1])):
+        assert [one["days"] for one in shell.json("rent", "prices", *arguments)] == periods

@@ -61,6 +61,28 @@ class PricedOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class ListPrices:
+    """Prices as they were set: all, or those of a service, of a country, or a pool's own; so many at most."""
+
+    limit: int
+    service_id: ServiceId | None = None
+    country: str | None = None
+    pool_id: PoolId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """In the base currency. No pool: for all that have no price of their own."""
+
+    service_id: ServiceId
+    country: str
+    pool_id: PoolId | None
+    pool_name: str | None
+    amount: int
+    set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ListTariffs:
     """Which tariffs to show, to whom, in which currency.
 

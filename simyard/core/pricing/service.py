@@ -12,7 +12,7 @@ from simyard.base.ids import PoolId, ServiceId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.catalog.catalog import load as load_catalog
 from simyard.core.pricing import rules, store
-from simyard.core.pricing.model import ListOffers, ListTariffs, Offer, PricedOffer, Tariff
+from simyard.core.pricing.model import ListOffers, ListPrices, ListTariffs, Offer, Price, PricedOffer, Tariff
 from simyard.core.wallet import service as wallet
 from simyard.db.database import Tx
 
@@ -30,6 +30,11 @@ async def set_price(
         )
     except asyncpg.ForeignKeyViolationError as error:
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id) from error
+
+
+async def list_prices(tx: Tx, command: ListPrices) -> list[Price]:
+    """By country, then by service; pools' own before the one for all."""
+    return await store.list_prices(tx, command=command)
 
 
 async def set_rate(tx: Tx, *, currency: str, rate_nanos: int, now: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from simyard.base.ids import AccountId, PoolId, ServiceId
-from simyard.core.pricing.model import Offer
+from simyard.core.pricing.model import ListPrices, Offer, Price
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -19,6 +19,17 @@ async def set_price(
     await _queries.set_price.execute(
         tx, service_id=service_id, country=country, pool_id=pool_id, amount=amount, now=now
     )
+
+
+async def list_prices(tx: Tx, *, command: ListPrices) -> list[Price]:
+    rows = await _queries.list_prices.rows(
+        tx,
+        service_id=command.service_id,
+        country=command.country,
+        pool_id=command.pool_id,
+        limit=command.limit,
+    )
+    return [Price(*row) for row in rows]
 
 
 async def set_rate(tx: Tx, *, currency: str, rate_nanos: int, now: datetime) -> None:

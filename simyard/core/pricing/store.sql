@@ -3,6 +3,14 @@ INSERT INTO price (service_id, country, pool_id, amount, set_at)
 VALUES (:service_id, :country, :pool_id, :amount, :now)
 ON CONFLICT (country, service_id, pool_id) DO UPDATE SET amount = excluded.amount, set_at = excluded.set_at;
 
+-- name: list_prices
+SELECT price.service_id, price.country, price.pool_id, pool.name, price.amount, price.set_at
+  FROM price LEFT JOIN pool ON pool.id = price.pool_id
+ WHERE (:service_id::smallint IS NULL OR price.service_id = :service_id::smallint)
+   AND (:country::text IS NULL OR price.country = :country)
+   AND (:pool_id::bigint IS NULL OR price.pool_id = :pool_id)
+ ORDER BY price.country, price.service_id, price.pool_id LIMIT :limit;
+
 -- name: set_rate
 INSERT INTO exchange_rate (currency, rate_nanos, set_at) VALUES (:currency, :rate_nanos, :now)
 ON CONFLICT (currency) DO UPDATE SET rate_nanos = excluded.rate_nanos, set_at = excluded.set_at;

@@ -127,6 +127,27 @@ class ActOnRental:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRentalPrices:
+    """Prices as they were set: all, or those of a country, or a pool's own; so many at most."""
+
+    limit: int
+    country: str | None = None
+    pool_id: PoolId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RentalPrice:
+    """In the base currency. No pool: for all that have no price of their own for the period."""
+
+    country: str
+    days: int
+    pool_id: PoolId | None
+    pool_name: str | None
+    amount: int
+    set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ListRentalOffers:
     """No account: prices in `currency`, else in the base currency. No countries: all that have a tariff."""
 

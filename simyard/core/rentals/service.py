@@ -38,10 +38,12 @@ from simyard.core.rentals.model import (
     CountryOffer,
     ExtendRental,
     ListRentalOffers,
+    ListRentalPrices,
     LockedRental,
     LookAtRentals,
     OrderRental,
     Rental,
+    RentalPrice,
     RentalView,
     Tariff,
 )
@@ -554,6 +556,11 @@ async def set_price(
         if error.constraint_name == "rental_price_country_fkey":
             raise Refusal(Refused.UNKNOWN_COUNTRY, country=country) from error
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id) from error
+
+
+async def list_prices(tx: Tx, command: ListRentalPrices) -> list[RentalPrice]:
+    """By country, then by period; pools' own before the one for all."""
+    return await store.list_prices(tx, command=command)
 
 
 # Upkeep

@@ -11,7 +11,7 @@ import asyncpg
 from simyard.base.ids import AccountId, LeaseId, NumberId, PoolId, RentalId
 from simyard.core.pricing.model import Quote
 from simyard.core.rentals.machine import State
-from simyard.core.rentals.model import Charged, LockedRental, Rental, Tariff
+from simyard.core.rentals.model import Charged, ListRentalPrices, LockedRental, Rental, RentalPrice, Tariff
 from simyard.db import sql
 from simyard.db.database import Tx
 
@@ -77,6 +77,13 @@ async def set_price(
     tx: Tx, *, country: str, days: int, pool_id: PoolId | None, amount: int, now: datetime
 ) -> None:
     await _queries.set_price.execute(tx, country=country, days=days, pool_id=pool_id, amount=amount, now=now)
+
+
+async def list_prices(tx: Tx, *, command: ListRentalPrices) -> list[RentalPrice]:
+    rows = await _queries.list_prices.rows(
+        tx, country=command.country, pool_id=command.pool_id, limit=command.limit
+    )
+    return [RentalPrice(*row) for row in rows]
 
 
 async def insert_rental(tx: Tx, *, row: NewRental) -> None:

@@ -43,6 +43,14 @@ SELECT DISTINCT ON (rental.id, rental_price.days) rental.id AS rental_id, rental
 INSERT INTO rental_price (country, days, pool_id, amount, set_at) VALUES (:country, :days, :pool_id, :amount, :now)
 ON CONFLICT (country, days, pool_id) DO UPDATE SET amount = excluded.amount, set_at = excluded.set_at;
 
+-- name: list_prices
+SELECT rental_price.country, rental_price.days, rental_price.pool_id, pool.name, rental_price.amount,
+       rental_price.set_at
+  FROM rental_price LEFT JOIN pool ON pool.id = rental_price.pool_id
+ WHERE (:country::text IS NULL OR rental_price.country = :country)
+   AND (:pool_id::bigint IS NULL OR rental_price.pool_id = :pool_id)
+ ORDER BY rental_price.country, rental_price.days, rental_price.pool_id LIMIT :limit;
+
 -- name: insert_rental
 INSERT INTO rental (id, account_id, pool_id, number_id, msisdn, country, state, auto_extend, currency, supplier_id,
                     earning_currency, ordered_at, confirm_by, expires_at, remote)

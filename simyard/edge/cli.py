@@ -1402,7 +1402,8 @@ def pool_add(
 def pool_list(kind: str | None, supplier_email: str | None, limit: int, as_json: bool) -> None:
     """Show pools: whose they are, what they may sell, until when they are online, and how many numbers they have.
 
-    Numbers are those that could be leased, counted some seconds ago; pools of partners and upstreams have none here.
+    Numbers are those that could be leased, as `simyard serve` last counted them: it does so every few seconds. Pools of
+    partners and upstreams have none here.
     """
     base_currency = Settings.from_environment().base_currency
 

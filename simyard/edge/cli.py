@@ -34,11 +34,11 @@ from simyard.core.accounts.model import (
     AccountView,
     AddAccount,
     IssueKey,
+    KeyView,
     ListAccounts,
     Role,
     Scope,
 )
-from simyard.core.accounts.store import KeyRow
 from simyard.core.activations import refunds
 from simyard.core.activations.refunds import RefundActivation
 from simyard.core.audit import service as audit
@@ -779,7 +779,7 @@ def key_list(email: str, as_json: bool) -> None:
         click.echo(_key_line(row))
 
 
-def _key_line(row: KeyRow) -> str:
+def _key_line(row: KeyView) -> str:
     state = "on" if row.enabled else "off"
     networks = f" from {', '.join(row.networks)}" if row.networks else ""
     return f"{row.id}\t{row.hint}…\t{state}\t{','.join(row.scopes)}{networks}"
@@ -1971,7 +1971,7 @@ def number_withdraw(msisdn: str) -> None:
 
 @cli.group()
 def price() -> None:
-    """Prices: set, list."""
+    """Prices: set, unset, list."""
 
 
 @price.command("set")
@@ -1996,6 +1996,27 @@ def price_set(service: Service, country: Country, amount: int, pool_id: int | No
         click.echo(
             f"{service.name} is {service.category}: sold only to accounts permitted to use it.", err=True
         )
+
+
+@price.command("unset")
+@click.argument("service", type=SERVICE)
+@click.argument("country", type=COUNTRY)
+@click.option("--pool", "pool_id", type=int, help="This pool's own price; the one for all when left out.")
+def price_unset(service: Service, country: Country, pool_id: int | None) -> None:
+    """Take a price back: without any, a service is not sold there any more."""
+
+    async def work(tx: Tx, now: datetime) -> bool:
+        pool = None if pool_id is None else (await pools.find_pool(tx, PoolId(pool_id))).id
+        return await pricing.unset_price(tx, service_id=service.id, country=country.iso2, pool_id=pool)
+
+    _say_unset(_run(work), f"{service.name} in {country.name}", pool_id)
+
+
+def _say_unset(unset: bool, what: str, pool_id: int | None) -> None:
+    where = f" in pool {pool_id}" if pool_id is not None else " for all pools"
+    click.echo(
+        f"{what}: {'no price' if unset else 'there was no price'}{where}{' any more' if unset else ''}."
+    )
 
 
 @price.command("list")
@@ -2060,7 +2081,7 @@ def _period(days: int) -> str:
 
 @cli.group()
 def rent() -> None:
-    """Rentals: price, prices, list, bans."""
+    """Rentals: price, unset, prices, list, bans."""
 
 
 @rent.command("price")
@@ -2082,6 +2103,20 @@ def rent_price(country: Country, days: int, amount: int, pool_id: int | None) ->
     where = f" in pool {pool_id}" if pool_id is not None else ""
     currency = Settings.from_environment().base_currency
     click.echo(f"{_period(days)} in {country.name}{where}: {money.format_amount(amount)} {currency}.")
+
+
+@rent.command("unset")
+@click.argument("country", type=COUNTRY)
+@click.argument("days", type=click.IntRange(1, 365))
+@click.option("--pool", "pool_id", type=int, help="This pool's own price; the one for all when left out.")
+def rent_unset(country: Country, days: int, pool_id: int | None) -> None:
+    """Take the price of so many days back: without any, numbers are not rented out or extended for that long any more."""
+
+    async def work(tx: Tx, now: datetime) -> bool:
+        pool = None if pool_id is None else (await pools.find_pool(tx, PoolId(pool_id))).id
+        return await rentals.unset_price(tx, country.iso2, days, pool)
+
+    _say_unset(_run(work), f"{_period(days)} in {country.name}", pool_id)
 
 
 @rent.command("prices")
@@ -2175,7 +2210,7 @@ def rent_bans(limit: int, as_json: bool) -> None:
 
 @cli.group()
 def fx() -> None:
-    """Exchange rates: set."""
+    """Exchange rates: set, list."""
 
 
 @fx.command("set")
@@ -2196,6 +2231,23 @@ def fx_set(currency: str, rate: str) -> None:
 
     _run(work)
     click.echo(f"1 {base} = {money.format_rate(nanos)} {currency}.")
+
+
+@fx.command("list")
+@_json
+def fx_list(as_json: bool) -> None:
+    """Show what one unit of the base currency is worth in each currency that was set."""
+    base = Settings.from_environment().base_currency
+
+    async def work(tx: Tx, now: datetime) -> dict[str, int]:
+        return await pricing.rates(tx, base)
+
+    rates = {currency: money.format_rate(nanos) for currency, nanos in sorted(_run(work).items())}
+    if as_json:
+        _print_json(rates)
+        return
+    for currency, rate in rates.items():
+        click.echo(f"1 {base} = {rate} {currency}")
 
 
 @cli.group()

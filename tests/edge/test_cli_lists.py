@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from simyard.base.clock import ManualClock
+from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts.model import Role
 from simyard.db.database import Database
 from tests.edge.test_cli import Shell
-from tests.world import World, code_text, reported
+from tests.world import World, code_text, micros, reported
 
 UPSTREAM = ("--kind", "upstream", "--protocol", "handler", "--url", "https://vendor.example.com/")
 
@@ -273,6 +274,46 @@ async def test_prices_are_listed_by_country_and_service(shell: Shell, world: Wor
         "whatsapp\tGB\tall pools\t2 USD",
         "whatsapp\tSE\tall pools\t3 USD",
     ]
+
+
+async def test_a_price_is_taken_back(shell: Shell, world: World) -> None:
+    _, bank, _ = await world.stocked(1)
+    await world.set_price("whatsapp", "1", pool=bank)
+    await world.set_price("whatsapp", "2")
+    of_bank = ("price", "unset", "whatsapp", "GB", "--pool", str(bank.id))
+    assert shell.run(*of_bank).stdout == f"WhatsApp in United Kingdom: no price in pool {bank.id} any more.\n"
+    assert (
+        shell.run(*of_bank).stdout == f"WhatsApp in United Kingdom: there was no price in pool {bank.id}.\n"
+    )
+    buyer = await world.add_buyer("10")
+    order = await world.order(buyer)
+    assert order.price == micros("2")
+    await world.cancel(buyer, order.activation_id)
+    said = shell.run("price", "unset", "whatsapp", "GB").stdout
+    assert said == "WhatsApp in United Kingdom: no price for all pools any more.\n"
+    with pytest.raises(Refusal) as refused:
+        await world.order(buyer)
+    assert refused.value.reason is Refused.NOT_PRICED
+
+
+async def test_a_price_of_rentals_is_taken_back(shell: Shell, world: World) -> None:
+    _, bank, _ = await world.rentable(1, tariffs={1: "1"})
+    buyer = await world.add_buyer("10")
+    rental = await world.rent(buyer)
+    unset = ("rent", "unset", "GB", "1", "--pool", str(bank.id))
+    assert shell.run(*unset).stdout == f"1 day in United Kingdom: no price in pool {bank.id} any more.\n"
+    assert shell.run(*unset).stdout == f"1 day in United Kingdom: there was no price in pool {bank.id}.\n"
+    assert (await world.rental(buyer, rental.id)).extensions == ()
+    with pytest.raises(Refusal) as refused:
+        await world.rent(buyer)
+    assert refused.value.reason is Refused.NOT_PRICED
+
+
+def test_rates_are_listed(shell: Shell) -> None:
+    shell.run("fx", "set", "NGN", "1500")
+    shell.run("fx", "set", "EUR", "0.92")
+    assert shell.json("fx", "list") == {"EUR": "0.92", "NGN": "1500", "USD": "1"}
+    assert shell.run("fx", "list").stdout == "1 USD = 0.92 EUR\n1 USD = 1500 NGN\n1 USD = 1 USD\n"
 
 
 async def test_prices_of_rentals_are_listed_by_country_and_days(shell: Shell, world: World) -> None:

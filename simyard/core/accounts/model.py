@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from simyard.base.ids import AccountId, PoolId, SessionId
+from simyard.base.ids import AccountId, KeyId, PoolId, SessionId
 
 
 class Role(StrEnum):
@@ -91,3 +91,16 @@ class IssueKey:
     scopes: tuple[Scope, ...]
     networks: tuple[str, ...] = ()
     pool_id: PoolId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """An API key as its owner may see it: `hint` are its first letters."""
+
+    id: KeyId
+    hint: str
+    scopes: tuple[Scope, ...]
+    networks: tuple[str, ...]
+    enabled: bool
+    pool_id: PoolId | None
+    created_at: datetime

@@ -9,8 +9,15 @@ import asyncpg
 from simyard.base.ids import AccountId, KeyId
 from simyard.base.refusals import Refusal, Refused
 from simyard.core.accounts import rules, store
-from simyard.core.accounts.model import Account, AccountState, AccountView, AddAccount, IssueKey, ListAccounts
-from simyard.core.accounts.store import KeyRow
+from simyard.core.accounts.model import (
+    Account,
+    AccountState,
+    AccountView,
+    AddAccount,
+    IssueKey,
+    KeyView,
+    ListAccounts,
+)
 from simyard.core.audit import service as audit
 from simyard.db.database import Tx
 
@@ -141,7 +148,7 @@ async def set_key_enabled(
     )
 
 
-async def list_keys(tx: Tx, account_id: AccountId) -> list[KeyRow]:
+async def list_keys(tx: Tx, account_id: AccountId) -> list[KeyView]:
     """The account's keys, oldest first, without their texts."""
     return await store.list_keys(tx, account_id=account_id)
 

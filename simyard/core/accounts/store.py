@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
 from simyard.base.ids import AccountId, KeyId, PoolId
-from simyard.core.accounts.model import Account, AccountState, AccountView, ListAccounts, Role, Scope
+from simyard.core.accounts.model import Account, AccountState, AccountView, KeyView, ListAccounts, Role, Scope
 from simyard.db import sql
 from simyard.db.database import Tx
 
 _queries = sql.load(__package__)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    id: KeyId
-    hint: str
-    scopes: tuple[Scope, ...]
-    networks: tuple[str, ...]
-    enabled: bool
-    pool_id: PoolId | None
-    created_at: datetime
 
 
 def _account(row: asyncpg.Record) -> Account:
@@ -142,9 +130,9 @@ async def set_key_enabled(tx: Tx, *, account_id: AccountId, key_id: KeyId, enabl
     )
 
 
-async def list_keys(tx: Tx, *, account_id: AccountId) -> list[KeyRow]:
+async def list_keys(tx: Tx, *, account_id: AccountId) -> list[KeyView]:
     return [
-        KeyRow(
+        KeyView(
             KeyId(row["id"]),
             row["hint"],
             tuple(Scope(scope) for scope in row["scopes"]),

@@ -32,6 +32,11 @@ async def set_price(
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id) from error
 
 
+async def unset_price(tx: Tx, *, service_id: ServiceId, country: str, pool_id: PoolId | None) -> bool:
+    """Take back what `set_price` set for just this; False when nothing was set. Orders made before keep what they were charged."""
+    return await store.unset_price(tx, service_id=service_id, country=country, pool_id=pool_id)
+
+
 async def list_prices(tx: Tx, command: ListPrices) -> list[Price]:
     """By country, then by service; pools' own before the one for all."""
     return await store.list_prices(tx, command=command)

@@ -21,6 +21,11 @@ async def set_price(
     )
 
 
+async def unset_price(tx: Tx, *, service_id: ServiceId, country: str, pool_id: PoolId | None) -> bool:
+    unset = await _queries.unset_price.value(tx, service_id=service_id, country=country, pool_id=pool_id)
+    return unset is not None
+
+
 async def list_prices(tx: Tx, *, command: ListPrices) -> list[Price]:
     rows = await _queries.list_prices.rows(
         tx,

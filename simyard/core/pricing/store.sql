@@ -3,6 +3,10 @@ INSERT INTO price (service_id, country, pool_id, amount, set_at)
 VALUES (:service_id, :country, :pool_id, :amount, :now)
 ON CONFLICT (country, service_id, pool_id) DO UPDATE SET amount = excluded.amount, set_at = excluded.set_at;
 
+-- name: unset_price
+DELETE FROM price
+ WHERE service_id = :service_id AND country = :country AND pool_id IS NOT DISTINCT FROM :pool_id RETURNING amount;
+
 -- name: list_prices
 SELECT price.service_id, price.country, price.pool_id, pool.name, price.amount, price.set_at
   FROM price LEFT JOIN pool ON pool.id = price.pool_id

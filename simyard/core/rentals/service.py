@@ -558,6 +558,11 @@ async def set_price(
         raise Refusal(Refused.UNKNOWN_POOL, pool=pool_id) from error
 
 
+async def unset_price(tx: Tx, country: str, days: int, pool_id: PoolId | None) -> bool:
+    """Take back what `set_price` set for just this; False when nothing was set. Open rentals run on, but are extended by it no more."""
+    return await store.unset_price(tx, country=country, days=days, pool_id=pool_id)
+
+
 async def list_prices(tx: Tx, command: ListRentalPrices) -> list[RentalPrice]:
     """By country, then by period; pools' own before the one for all."""
     return await store.list_prices(tx, command=command)

@@ -79,6 +79,10 @@ async def set_price(
     await _queries.set_price.execute(tx, country=country, days=days, pool_id=pool_id, amount=amount, now=now)
 
 
+async def unset_price(tx: Tx, *, country: str, days: int, pool_id: PoolId | None) -> bool:
+    return await _queries.unset_price.value(tx, country=country, days=days, pool_id=pool_id) is not None
+
+
 async def list_prices(tx: Tx, *, command: ListRentalPrices) -> list[RentalPrice]:
     rows = await _queries.list_prices.rows(
         tx, country=command.country, pool_id=command.pool_id, limit=command.limit

@@ -43,6 +43,10 @@ SELECT DISTINCT ON (rental.id, rental_price.days) rental.id AS rental_id, rental
 INSERT INTO rental_price (country, days, pool_id, amount, set_at) VALUES (:country, :days, :pool_id, :amount, :now)
 ON CONFLICT (country, days, pool_id) DO UPDATE SET amount = excluded.amount, set_at = excluded.set_at;
 
+-- name: unset_price
+DELETE FROM rental_price
+ WHERE country = :country AND days = :days AND pool_id IS NOT DISTINCT FROM :pool_id RETURNING amount;
+
 -- name: list_prices
 SELECT rental_price.country, rental_price.days, rental_price.pool_id, pool.name, rental_price.amount,
        rental_price.set_at

@@ -352,7 +352,6 @@ def gateway_remove(name: str) -> None:
 )
 def gateway_goip(url_file: IO[str], secret_file: IO[str] | None, listen: str, password: str) -> None:
     """Listen for GoIP and DBL boxes (UDP) and hand their messages to a gateway of the kind goip-bridge."""
-    logs.configure(Settings.from_environment().log_level)
     host, _, port = listen.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise click.BadParameter("use an address and a port such as 0.0.0.0:44444")
@@ -366,6 +365,7 @@ def gateway_goip(url_file: IO[str], secret_file: IO[str] | None, listen: str, pa
             f"{url_file.name} does not hold the secret address of a gateway of the kind goip-bridge",
             param_hint="'--url-file'",
         )
+    logs.configure(Settings.from_environment().log_level)
     post = goip.posting(url, secret_file.read().strip() if secret_file else None)
 
     def ready(address: tuple[Any, ...]) -> None:
